@@ -1,0 +1,13 @@
+// CRC-32C (Castagnoli, RFC 3720 B.4): guards frames on the wire. No proof of content; SHA-256 is.
+#pragma once
+
+#include <cstdint>
+
+#include "base/bytes.h"
+
+namespace gangd {
+
+// The checksum of `bytes`; `before` continues from the checksum of what came before them.
+std::uint32_t crc32c(ByteView bytes, std::uint32_t before = 0);
+
+}  // namespace gangd

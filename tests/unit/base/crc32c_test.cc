@@ -1,0 +1,32 @@
+#include "base/crc32c.h"
+
+#include <numeric>
+
+namespace gangd {
+namespace {
+
+// The other end computes it in firmware: only the published values tell who is wrong.
+TEST(Crc32c, HasTheValuesOfRfc3720) {
+  ByteVector bytes(32, 0x00);
+  EXPECT_EQ(crc32c(bytes), 0x8a9136aau);
+  bytes.assign(32, 0xff);
+  EXPECT_EQ(crc32c(bytes), 0x62a8ab43u);
+  std::iota(bytes.begin(), bytes.end(), std::uint8_t{0});
+  EXPECT_EQ(crc32c(bytes), 0x46dd794eu);
+  EXPECT_EQ(crc32c(as_bytes("123456789")), 0xe3069283u);
+  EXPECT_EQ(crc32c({}), 0u);
+}
+
+// Eight bytes at a time, then the rest: every way to cut must give the same.
+TEST(Crc32c, ContinuesFromAnyCut) {
+  ByteVector bytes(41);
+  std::iota(bytes.begin(), bytes.end(), std::uint8_t{7});
+  const std::uint32_t whole = crc32c(bytes);
+  for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+    const ByteView view(bytes);
+    EXPECT_EQ(crc32c(view.subspan(cut), crc32c(view.first(cut))), whole) << "cut at " << cut;
+  }
+}
+
+}  // namespace
+}  // namespace gangd
