@@ -14,7 +14,7 @@ Leaf::~Leaf() {
   CHECK(!linked(), "a leaf was destroyed while pending");
 }
 
-void Leaf::suspend(PromiseBase& task) {
+void Leaf::suspend(TaskFrame& task) {
   CHECK(task_ == nullptr, "a leaf is awaited once");
   task_ = &task;
   Context& context = task.context();

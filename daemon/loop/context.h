@@ -15,7 +15,7 @@ namespace gangd {
 
 class Context;
 class Loop;
-class PromiseBase;
+class TaskFrame;
 
 // What co_await accepts in a Task: each of these resumes its task through the loop's ready queue.
 // Resuming directly would grow the stack: symmetric transfer is no tail call under ASan.
@@ -55,9 +55,9 @@ class Leaf : public Awaitable, public Link {
 
  private:
   friend class Context;
-  void suspend(PromiseBase& task);
+  void suspend(TaskFrame& task);
 
-  PromiseBase* task_ = nullptr;
+  TaskFrame* task_ = nullptr;
   bool refused_ = false;
 };
 

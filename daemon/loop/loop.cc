@@ -23,16 +23,16 @@ void append_line(std::string& text, std::string_view line) {
   text += line;
 }
 
-void append_chain(std::string& text, const PromiseBase& outermost, std::string_view indent) {
-  for (const PromiseBase* task = &outermost; task != nullptr; task = task->callee()) {
+void append_chain(std::string& text, const TaskFrame& outermost, std::string_view indent) {
+  for (const TaskFrame* task = &outermost; task != nullptr; task = task->callee()) {
     const std::source_location& where = task->where();
     append_line(text, fmt::format("{}{}:{} in {}", indent, where.file_name(), where.line(),
                                   where.function_name()));
   }
 }
 
-const PromiseBase& outermost(const PromiseBase& task) {
-  const PromiseBase* at = &task;
+const TaskFrame& outermost(const TaskFrame& task) {
+  const TaskFrame* at = &task;
   while (at->caller() != nullptr) at = at->caller();
   return *at;
 }
@@ -42,7 +42,7 @@ void append_tasks(std::string& text, const Context& context, std::size_t depth) 
   if (const auto* scope = dynamic_cast<const Scope*>(&context)) {
     append_line(text, fmt::format("{}scope {}{}", indent, scope->name(),
                                   scope->is_cancelled() ? " (cancelled)" : ""));
-    scope->for_each_task([&](std::string_view name, const PromiseBase& task) {
+    scope->for_each_task([&](std::string_view name, const TaskFrame& task) {
       append_line(text, fmt::format("{}  task {}", indent, name));
       append_chain(text, task, indent + "    ");
     });
@@ -54,15 +54,15 @@ void append_tasks(std::string& text, const Context& context, std::size_t depth) 
 // The task that Loop::run() runs.
 class RunOwner final : public TaskOwner {
  public:
-  std::string_view task_name(const PromiseBase&) const override { return "main"; }
-  void task_finished(PromiseBase&) override { finished = true; }
+  std::string_view task_name(const TaskFrame&) const override { return "main"; }
+  void task_finished(TaskFrame&) override { finished = true; }
 
   bool finished = false;
 };
 
 }  // namespace
 
-void PromiseBase::start(Context& context, PromiseBase* caller, TaskOwner* owner) {
+void TaskFrame::start(Context& context, TaskFrame* caller, TaskOwner* owner) {
   CHECK(!started(), "a task runs once");
   CHECK((caller == nullptr) != (owner == nullptr));
   context_ = &context;
@@ -72,7 +72,7 @@ void PromiseBase::start(Context& context, PromiseBase* caller, TaskOwner* owner)
   context.loop().make_ready(*this);
 }
 
-void PromiseBase::ended() noexcept {
+void TaskFrame::ended() noexcept {
   if (caller_ != nullptr) {
     caller_->callee_ = nullptr;
     context_->loop().make_ready(*caller_);
@@ -82,8 +82,8 @@ void PromiseBase::ended() noexcept {
   }
 }
 
-std::string await_chain(const PromiseBase& any_of_them) {
-  const PromiseBase& first = outermost(any_of_them);
+std::string await_chain(const TaskFrame& any_of_them) {
+  const TaskFrame& first = outermost(any_of_them);
   std::string text = fmt::format(
       "task {}", first.owner() != nullptr ? first.owner()->task_name(first) : "not started");
   append_chain(text, first, "  ");
@@ -107,20 +107,20 @@ std::string Loop::dump_tasks() const {
   return text;
 }
 
-void Loop::make_ready(PromiseBase& task) {
+void Loop::make_ready(TaskFrame& task) {
   CHECK(task.next_ready_ == nullptr && ready_last_ != &task, "a task was made ready twice");
   (ready_last_ != nullptr ? ready_last_->next_ready_ : ready_first_) = &task;
   ready_last_ = &task;
 }
 
-PromiseBase& Loop::pop_ready() {
-  PromiseBase& task = *ready_first_;
+TaskFrame& Loop::pop_ready() {
+  TaskFrame& task = *ready_first_;
   ready_first_ = std::exchange(task.next_ready_, nullptr);
   if (ready_first_ == nullptr) ready_last_ = nullptr;
   return task;
 }
 
-void Loop::run_until_ended(PromiseBase& task) {
+void Loop::run_until_ended(TaskFrame& task) {
   RunOwner owner;
   task.start(root_, nullptr, &owner);
   main_ = &task;
@@ -145,7 +145,7 @@ void Loop::turn() {
   for (int n = 0; n < kResumesPerTurn && ready_first_ != nullptr; ++n) resume(pop_ready());
 }
 
-void Loop::resume(PromiseBase& task) {
+void Loop::resume(TaskFrame& task) {
   if (task.handle_.done()) {
     task.owner_->task_finished(task);
     return;

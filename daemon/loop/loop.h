@@ -50,13 +50,13 @@ class Loop {
   std::string dump_tasks() const;
 
   // For awaitables: `task` goes on when its turn comes.
-  void make_ready(PromiseBase& task);
+  void make_ready(TaskFrame& task);
 
  private:
-  void run_until_ended(PromiseBase& task);
+  void run_until_ended(TaskFrame& task);
   void turn();
-  void resume(PromiseBase& task);
-  PromiseBase& pop_ready();
+  void resume(TaskFrame& task);
+  TaskFrame& pop_ready();
   // Measures the callback that ends now; the next one begins.
   bool was_slow(Duration& took);
 
@@ -66,9 +66,9 @@ class Loop {
   Instant callback_began_;
   Context root_;
   Context* current_ = nullptr;
-  const PromiseBase* main_ = nullptr;
-  PromiseBase* ready_first_ = nullptr;
-  PromiseBase* ready_last_ = nullptr;
+  const TaskFrame* main_ = nullptr;
+  TaskFrame* ready_first_ = nullptr;
+  TaskFrame* ready_last_ = nullptr;
 };
 
 }  // namespace gangd

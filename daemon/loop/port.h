@@ -57,7 +57,8 @@ class Port {
   virtual std::uint64_t random() = 0;
 
   // Sleeps until `deadline` or until an event is there; a deadline that has passed only looks.
-  // Instant::max() is no deadline. All events of the last wait() were taken. False: no event can ever come again (only in a simulation).
+  // Instant::max() is no deadline. The caller has taken all events of the last wait(). False: no
+  // event can ever come again (only in a simulation).
   virtual bool wait(Instant deadline) = 0;
   // The next event that wait() found, or null. Loop thread.
   virtual Event* next_event() = 0;

@@ -50,11 +50,11 @@ class Scope : public Context, private Timer {
         : scope_(scope), name_(std::move(name)), task_(std::move(task)) {}
 
     std::string_view name() const { return name_; }
-    PromiseBase& task() const { return task_.promise(); }
+    TaskFrame& task() const { return task_.promise(); }
 
    private:
-    std::string_view task_name(const PromiseBase&) const override { return name_; }
-    void task_finished(PromiseBase&) override { scope_.remove(*this); }
+    std::string_view task_name(const TaskFrame&) const override { return name_; }
+    void task_finished(TaskFrame&) override { scope_.remove(*this); }
 
     Scope& scope_;
     std::string name_;
@@ -68,7 +68,7 @@ class Scope : public Context, private Timer {
   std::string name_;
   LinkedList<Child> tasks_;
   std::size_t size_ = 0;
-  PromiseBase* joining_ = nullptr;
+  TaskFrame* joining_ = nullptr;
 };
 
 class Scope::Join : public Awaitable {

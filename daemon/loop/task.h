@@ -23,26 +23,26 @@ namespace gangd {
 // Who started a task that no other task awaits.
 class TaskOwner {
  public:
-  virtual std::string_view task_name(const PromiseBase& task) const = 0;
+  virtual std::string_view task_name(const TaskFrame& task) const = 0;
   // It has returned. Its frame may be destroyed here.
-  virtual void task_finished(PromiseBase& task) = 0;
+  virtual void task_finished(TaskFrame& task) = 0;
 
  protected:
   ~TaskOwner() = default;
 };
 
 // The part of a task that does not depend on what it returns.
-class PromiseBase {
+class TaskFrame {
  public:
-  PromiseBase(const PromiseBase&) = delete;
-  PromiseBase& operator=(const PromiseBase&) = delete;
+  TaskFrame(const TaskFrame&) = delete;
+  TaskFrame& operator=(const TaskFrame&) = delete;
 
   // Starts the task in `context`. Exactly one of `caller` and `owner` is told when it has ended.
-  void start(Context& context, PromiseBase* caller, TaskOwner* owner);
+  void start(Context& context, TaskFrame* caller, TaskOwner* owner);
 
   Context& context() const { return *context_; }
-  const PromiseBase* caller() const { return caller_; }
-  const PromiseBase* callee() const { return callee_; }
+  const TaskFrame* caller() const { return caller_; }
+  const TaskFrame* callee() const { return callee_; }
   const TaskOwner* owner() const { return owner_; }
   // The co_await that it is suspended at, or the one it passed last.
   const std::source_location& where() const { return where_; }
@@ -54,9 +54,9 @@ class PromiseBase {
   void unhandled_exception() noexcept { CHECK(false, "an exception left a task"); }
 
  protected:
-  PromiseBase(std::coroutine_handle<> handle, std::source_location where)
+  TaskFrame(std::coroutine_handle<> handle, std::source_location where)
       : handle_(handle), where_(where) {}
-  ~PromiseBase() = default;
+  ~TaskFrame() = default;
 
   void note_await(std::source_location where) { where_ = where; }
 
@@ -76,16 +76,16 @@ class PromiseBase {
 
   std::coroutine_handle<> handle_;
   Context* context_ = nullptr;
-  PromiseBase* caller_ = nullptr;
-  PromiseBase* callee_ = nullptr;
+  TaskFrame* caller_ = nullptr;
+  TaskFrame* callee_ = nullptr;
   TaskOwner* owner_ = nullptr;
-  PromiseBase* next_ready_ = nullptr;
+  TaskFrame* next_ready_ = nullptr;
   std::source_location where_;
 };
 
 // `daemon/station/slot.cc:120 in ...`, a line for each task from the one that was spawned down to
 // the one that waits for the outside.
-std::string await_chain(const PromiseBase& any_of_them);
+std::string await_chain(const TaskFrame& any_of_them);
 
 template <class T>
 class Promise;
@@ -133,9 +133,9 @@ class TaskCall : public Awaitable {
 };
 
 // What co_await accepts in a task.
-class PromiseAwaits : public PromiseBase {
+class PromiseAwaits : public TaskFrame {
  public:
-  using PromiseBase::PromiseBase;
+  using TaskFrame::TaskFrame;
 
   template <class A>
     requires std::derived_from<std::remove_cvref_t<A>, Awaitable>
