@@ -12,6 +12,10 @@ std::string_view name(Code code) {
       return "unplugged";
     case Code::kStalled:
       return "stalled";
+    case Code::kTransfer:
+      return "transfer";
+    case Code::kDevice:
+      return "device";
     case Code::kBusy:
       return "busy";
     case Code::kMismatch:

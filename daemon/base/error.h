@@ -15,6 +15,8 @@ enum class Code {
   kTimeout,      // the deadline passed; the outcome is unknown until it is read back
   kUnplugged,    // the device has gone: wait for an arrival
   kStalled,      // the device refused the request: ask it for its status, then clear
+  kTransfer,     // a transfer broke on the bus: reset the port, try again
+  kDevice,       // the device reports that it failed, or answers nonsense: this unit fails
   kBusy,         // somebody else holds it: name them, try again later
   kMismatch,     // the content is not the expected one: FAIL
   kInvalid,      // the input is wrong: a person corrects it
@@ -22,7 +24,7 @@ enum class Code {
   kExhausted,    // a bound was reached (queue, memory, disk): shed load or wait
   kClosed,       // the other end has finished in good order
   kUnsupported,  // this device or build cannot: choose another way
-  kIo,           // the machine failed (disk, kernel): stop taking work
+  kIo,           // this machine failed (disk, kernel): stop taking work
 };
 
 std::string_view name(Code code);

@@ -1,0 +1,44 @@
+// An open device, through libusb. Transfers are asynchronous and end on the loop; what blocks in
+// the kernel (claim, select, reset) runs on a worker.
+#pragma once
+
+#include <libusb-1.0/libusb.h>
+
+#include <memory>
+
+#include "loop/port.h"
+#include "usb/usb.h"
+
+namespace gangd {
+
+// What a return value of libusb means to a caller; `what` is what was tried.
+Error libusb_failure(int code, std::string_view what);
+
+class LibusbConnection final : public UsbConnection {
+ public:
+  // Takes over the handle.
+  LibusbConnection(libusb_device_handle* handle, UsbDevice device, Workers& workers);
+  ~LibusbConnection() override;
+
+  // Reads the configuration; once, before anything else.
+  Task<Status> introduce();
+
+  const UsbDevice& device() const override { return device_; }
+  const ByteVector& configuration() const override { return configuration_; }
+  Task<Status> claim(std::uint8_t interface) override;
+  Task<Status> select(std::uint8_t interface, std::uint8_t alternate) override;
+  Task<Result<ByteVector>> control_in(UsbRequest request, std::size_t bytes_max) override;
+  Task<Status> control_out(UsbRequest request, ByteVector bytes) override;
+  Task<Result<ByteVector>> bulk_in(std::uint8_t endpoint, std::size_t bytes_max) override;
+  Task<Status> bulk_out(std::uint8_t endpoint, ByteVector bytes) override;
+  Task<Status> clear_halt(std::uint8_t endpoint) override;
+  Task<Status> reset() override;
+
+ private:
+  libusb_device_handle* const handle_;
+  const UsbDevice device_;
+  Workers& workers_;
+  ByteVector configuration_;
+};
+
+}  // namespace gangd
