@@ -1,0 +1,48 @@
+/* The whole device: USB, DFU with one alternate setting for each memory, and what polls them.
+ *
+ * All state is in struct device; sixty-four of them run in one test program. Nothing is allocated.
+ * device_poll() is the main loop's body; interrupts only call usb_event(). */
+#ifndef GANGD_TARGET_FW_CORE_DEVICE_H
+#define GANGD_TARGET_FW_CORE_DEVICE_H
+
+#include <stdint.h>
+
+#include "target_fw/core/dfu.h"
+#include "target_fw/core/memory.h"
+#include "target_fw/core/usb_device.h"
+#include "target_fw/port.h"
+
+#define DEVICE_MEMORIES_MAX 4
+#define DEVICE_UID_SIZE 12
+
+/* What a board is. Constant; outlives the device. */
+struct device_identity {
+  uint16_t usb_vendor;  /* of the board's maker; 1209:0001 (pid.codes, for tests) by default */
+  uint16_t usb_product;
+  uint16_t usb_release; /* bcdDevice */
+  const char *manufacturer;
+  const char *product;
+  uint8_t uid[DEVICE_UID_SIZE]; /* the chip's 96 bits; told as a serial number of 24 hex digits */
+  bool high_speed;
+};
+
+struct device {
+  const struct device_identity *identity;
+  const struct clock_port *clock;
+  const struct memory *memories;
+  uint8_t memories_count;
+  struct usb_device usb;
+  struct dfu dfu;
+};
+
+/* The memories are an array of 1 to DEVICE_MEMORIES_MAX that outlives the device. Ends with the
+ * device shown on the bus. */
+void device_init(struct device *device, const struct device_identity *identity,
+                 const struct clock_port *clock, const struct usb_port *usb,
+                 const struct memory *memories, uint8_t memories_count);
+
+/* Does what there is to do. Returns after how many microseconds it wants to be called again if no
+ * event comes before: 0 at once, UINT32_MAX only for an event. */
+uint32_t device_poll(struct device *device);
+
+#endif

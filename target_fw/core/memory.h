@@ -1,0 +1,61 @@
+/* A memory that can be programmed: what stands behind one alternate setting. Implemented by the
+ * serial-NOR driver (core/nor.h) and by each chip's internal flash.
+ *
+ * An operation is begun and then polled; nothing blocks. One at a time on a memory. */
+#ifndef GANGD_TARGET_FW_CORE_MEMORY_H
+#define GANGD_TARGET_FW_CORE_MEMORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "target_fw/core/status.h"
+
+enum memory_state {
+  MEMORY_IDLE, /* the last operation has ended well, or there was none */
+  MEMORY_BUSY,
+  MEMORY_FAILED, /* the last operation has failed; the next begin clears it */
+};
+
+struct memory_progress {
+  enum memory_state state;
+  enum dfu_status status; /* when failed */
+  uint32_t poll_in_us;    /* when busy: a poll before that is of no use */
+};
+
+/* Where a memory lies and how it erases. Constant after init. */
+struct memory_geometry {
+  uint32_t address;    /* of the first byte, as the host sees it */
+  uint32_t size;       /* bytes */
+  uint32_t erase_size; /* bytes of the block that erase() takes; a power of two */
+  uint32_t write_size; /* writes start and end at multiples of this; 1: anywhere */
+};
+
+struct memory {
+  void *self;
+  const char *name; /* for the layout string: letters, digits, spaces */
+  struct memory_geometry geometry;
+  bool readable;
+  bool erasable;
+  bool writable;
+
+  /* Addresses are those of the host. The core has checked that [address, address + size) lies in
+   * the memory, is allowed by the three flags, and is aligned to write_size. */
+
+  /* Begins to erase the block that holds `address`. */
+  void (*erase)(void *self, uint32_t address);
+  /* Begins to erase everything. */
+  void (*erase_all)(void *self);
+  /* Begins to write. The bytes stay as they are until the operation has ended. */
+  void (*write)(void *self, uint32_t address, const uint8_t *bytes, uint32_t size);
+  /* Goes on with the operation, and says how it stands. */
+  struct memory_progress (*poll)(void *self);
+  /* Reads at the speed of the bus; at most 4096 bytes. Not while an operation runs. */
+  enum dfu_status (*read)(void *self, uint32_t address, uint8_t *bytes, uint32_t size);
+  /* Milliseconds that an erase of one block, of everything, or a write of `size` bytes takes as
+   * long as nothing is wrong: what the host is told to wait. */
+  uint32_t (*erase_ms)(void *self);
+  uint32_t (*erase_all_ms)(void *self);
+  uint32_t (*write_ms)(void *self, uint32_t size);
+};
+
+#endif

@@ -1,0 +1,86 @@
+// A serial-NOR flash chip with its physics: what it does to bytes, how long it takes, how it fails.
+// It knows nothing of any firmware; it answers commands on its pins.
+//
+// Programming only clears bits, a page wraps, write-enable and busy are real, an erase that was cut
+// leaves cells that read 0xFF and do not hold. Figures come from parts.toml, each with its source.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "target_fw/port.h"
+#include "tests/model/parts.h"
+
+namespace gangd::model {
+
+// Time of the world that the chip is in: any clock that does not go back.
+using Time = std::chrono::nanoseconds;
+
+class NorChip {
+ public:
+  // A new chip, blank, without power. `seed` decides what is left to chance (where a cut operation
+  // had got to, which way a weak bit reads).
+  NorChip(const Part& part, std::uint64_t seed);
+  ~NorChip();
+
+  void power_on(Time now);
+  // An operation in progress is cut: its cells stay as they happen to be.
+  void power_off(Time now);
+  bool powered() const;
+
+  // One command on the bus, beginning at `now`. Fills command.read. Returns how long the bus takes.
+  // What the chip does not understand in its present mode it ignores, as silicon does (reads give
+  // 0xFF), and notes in complaints().
+  Time run(const xspi_command& command, Time now, std::uint32_t clock_hz);
+
+  // Until when an erase, program or register write keeps it busy; `now` or less if it does not.
+  Time busy_until() const;
+
+  // --- what a test looks at, and does to it
+
+  // The bytes as a perfect reader sees them, without the bus.
+  void peek(std::uint32_t address, std::span<std::uint8_t> bytes) const;
+  // Writes cells without the bus: yesterday's content.
+  void poke(std::uint32_t address, std::span<const std::uint8_t> bytes);
+  // Array operations begun since construction: erases and page programs.
+  std::uint64_t operations() const;
+  // Power fails in the middle of the n-th operation from now (0: the next one). cut() says when it
+  // has; the chip answers nothing until power_on().
+  void cut_power_at_operation(std::uint64_t n);
+  bool cut() const;
+  // Commands that no careful driver sends: program without WEL, anything but a status read while
+  // busy, wrong lanes or dummies for the mode, odd length in octal DTR. Sentences.
+  const std::vector<std::string>& complaints() const;
+
+  // --- faults
+
+  // The n-th operation from now sets the fail flag and does nothing.
+  void fail_operation(std::uint64_t n);
+  // The n-th operation from now is reported as done, and nothing was done.
+  void skip_operation(std::uint64_t n);
+  // The n-th operation from now never ends.
+  void hang_operation(std::uint64_t n);
+  // This bit reads wrong now and then.
+  void weaken_bit(std::uint32_t address, unsigned bit);
+  // Block protection bits in the status register, as a production tester may leave them.
+  void protect(bool all);
+  // Operations take the maximum time of the data sheet, not the typical one.
+  void be_slow(bool slow);
+  // Powers up in this mode instead of the part's own (a non-volatile setting left by a tester).
+  enum class Mode { kSpi, kOctalStr, kOctalDtr };
+  void power_up_in(Mode mode);
+  // SFDP reads as 0xFF, as on early silicon of some parts.
+  void blank_sfdp();
+
+ private:
+  class Silicon;
+  std::unique_ptr<Silicon> silicon_;
+};
+
+}  // namespace gangd::model

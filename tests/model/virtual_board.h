@@ -1,0 +1,74 @@
+// A board that nobody can hold: the firmware that ships (target_fw/core, compiled for the host) on
+// chip models, seen from its USB connector. Runs in any timeline, virtual or real.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/model/nor_chip.h"
+
+namespace gangd::model {
+
+class VirtualBoard {
+ public:
+  struct Options {
+    std::string part = "MX66UW1G45G";  // of tests/model/parts.toml
+    std::array<std::uint8_t, 12> uid{};
+    std::uint64_t seed = 1;
+    bool high_speed = true;
+  };
+
+  enum class Outcome { kDone, kStalled, kUnplugged, kCancelled, kOverflow };
+
+  // One USB transfer. The caller owns it and keeps it until it is completed.
+  struct Transfer {
+    std::uint8_t endpoint = 0;            // address; bit 7 for IN; 0 for control
+    std::array<std::uint8_t, 8> setup{};  // control only; its bit 7 of byte 0 gives the direction
+    std::vector<std::uint8_t> data;       // OUT: what is sent; IN: sized to what may come
+    Outcome outcome = Outcome::kDone;
+    std::uint32_t actual = 0;  // bytes that were transferred
+  };
+
+  explicit VirtualBoard(const Options& options);
+  ~VirtualBoard();
+
+  // Power on; the firmware starts and after a while shows itself: attached().
+  void plug(Time now);
+  // Power off at once. All transfers end with kUnplugged.
+  void unplug(Time now);
+  bool attached() const;
+
+  // Begins a transfer. An endpoint that the device does not have: kStalled. A halted endpoint stays
+  // so until CLEAR_FEATURE(ENDPOINT_HALT).
+  void submit(Transfer& transfer, Time now);
+  // Ends it with kCancelled, unless it is completed already.
+  void cancel(Transfer& transfer, Time now);
+  void bus_reset(Time now);
+
+  // Lets the firmware run up to `now`. Returns when it next wants to; Time::max() is: when something
+  // is submitted. A transfer that ends later than `now` (the firmware was in the middle of a
+  // command on the flash bus) is completed by a later call.
+  Time advance(Time now);
+
+  // Called from within the functions above when a transfer has ended; may submit others.
+  std::function<void(Transfer&)> on_complete;
+  // Called when attached() changes.
+  std::function<void(bool attached)> on_attach;
+
+  NorChip& chip();
+  std::string serial() const;  // as the device reports it
+  bool high_speed() const;
+  // What the bus sees at enumeration.
+  std::vector<std::uint8_t> device_descriptor() const;
+  std::vector<std::uint8_t> configuration_descriptor() const;
+
+ private:
+  class Board;
+  std::unique_ptr<Board> board_;
+};
+
+}  // namespace gangd::model
