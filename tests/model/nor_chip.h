@@ -24,8 +24,8 @@ using Time = std::chrono::nanoseconds;
 
 class NorChip {
  public:
-  // A new chip, blank, without power. `seed` decides what is left to chance (where a cut operation
-  // had got to, which way a weak bit reads).
+  // A new chip, blank, without power. `part` outlives it. `seed` decides what is left to chance
+  // (where a cut operation had got to, which way a weak bit reads).
   NorChip(const Part& part, std::uint64_t seed);
   ~NorChip();
 
@@ -44,7 +44,8 @@ class NorChip {
 
   // --- what a test looks at, and does to it
 
-  // The bytes as a perfect reader sees them, without the bus.
+  // The bytes as a perfect reader sees them, without the bus. An operation shows from the first
+  // command (or power_off) behind its end on: before that nobody can know that it has ended.
   void peek(std::uint32_t address, std::span<std::uint8_t> bytes) const;
   // Writes cells without the bus: yesterday's content.
   void poke(std::uint32_t address, std::span<const std::uint8_t> bytes);
@@ -80,6 +81,7 @@ class NorChip {
 
  private:
   class Silicon;
+  const Part& part_;
   std::unique_ptr<Silicon> silicon_;
 };
 
