@@ -5,6 +5,8 @@
 namespace gangd::model {
 namespace {
 
+constexpr std::uint32_t kWhole = 1000;  // of progress
+
 // How often a weak or worn cell reads the wrong way. Silicon has any rate; one in four lets a test
 // see both ways within a few reads.
 constexpr std::uint32_t kFlipPerMille = 250;
@@ -17,6 +19,17 @@ constexpr std::uint32_t kPreProgramPerMille = 250;
 // blank check falls into.
 constexpr std::uint32_t kReadsBlankPerMille = 700;
 constexpr std::uint32_t kWeakPerMille = 20;
+
+// Calls f(done, offset in the block, size) for each piece that lies in one block.
+template <typename F>
+void for_each_piece(std::uint32_t address, std::uint32_t size, F f) {
+  for (std::uint32_t done = 0; done < size;) {
+    const std::uint32_t offset = (address + done) % Cells::kBlockSize;
+    const std::uint32_t part = std::min(size - done, Cells::kBlockSize - offset);
+    f(done, offset, part);
+    done += part;
+  }
+}
 
 }  // namespace
 
@@ -45,79 +58,83 @@ std::uint8_t Cells::random_bits(std::uint32_t per_mille) {
   return static_cast<std::uint8_t>(bits);
 }
 
-std::uint8_t Cells::weak_bits(const Block* block, std::uint32_t address) const {
-  const std::uint8_t weak =
-      block != nullptr && block->weak ? (*block->weak)[address % kBlockSize] : std::uint8_t{0};
-  if (worn_.empty()) return weak;
-  const auto it = worn_.find(address);
-  return it == worn_.end() ? weak : static_cast<std::uint8_t>(weak | it->second);
-}
-
 void Cells::read(std::uint32_t address, std::span<std::uint8_t> bytes) {
   peek(address, bytes);
-  for (std::uint32_t i = 0; i < bytes.size(); ++i) {
-    const std::uint8_t weak = weak_bits(find(address + i), address + i);
-    if (weak != 0)
-      bytes[i] = static_cast<std::uint8_t>(bytes[i] ^ (weak & random_bits(kFlipPerMille)));
+  const auto flip = [&](std::uint8_t& byte, std::uint8_t weak) {
+    if (weak != 0) byte = static_cast<std::uint8_t>(byte ^ (weak & random_bits(kFlipPerMille)));
+  };
+  const std::uint32_t size = static_cast<std::uint32_t>(bytes.size());
+  for_each_piece(address, size, [&](std::uint32_t done, std::uint32_t offset, std::uint32_t part) {
+    const Block* block = find(address + done);
+    if (block == nullptr || !block->weak) return;
+    for (std::uint32_t i = 0; i < part; ++i) flip(bytes[done + i], (*block->weak)[offset + i]);
+  });
+  for (auto it = worn_.lower_bound(address); it != worn_.end() && it->first - address < size;
+       ++it) {
+    flip(bytes[it->first - address], it->second);
   }
 }
 
 void Cells::peek(std::uint32_t address, std::span<std::uint8_t> bytes) const {
-  while (!bytes.empty()) {
-    const std::uint32_t offset = address % kBlockSize;
-    const std::size_t part = std::min<std::size_t>(bytes.size(), kBlockSize - offset);
-    const Block* block = find(address);
-    if (block == nullptr) {
-      std::ranges::fill(bytes.first(part), std::uint8_t{0xff});
-    } else {
-      std::copy_n(block->bytes.begin() + offset, part, bytes.begin());
-    }
-    bytes = bytes.subspan(part);
-    address += static_cast<std::uint32_t>(part);
-  }
+  for_each_piece(address, static_cast<std::uint32_t>(bytes.size()),
+                 [&](std::uint32_t done, std::uint32_t offset, std::uint32_t part) {
+                   const Block* block = find(address + done);
+                   if (block == nullptr) {
+                     std::ranges::fill(bytes.subspan(done, part), std::uint8_t{0xff});
+                   } else {
+                     std::copy_n(block->bytes.begin() + offset, part, bytes.begin() + done);
+                   }
+                 });
 }
 
 void Cells::poke(std::uint32_t address, std::span<const std::uint8_t> bytes) {
-  for (std::uint32_t i = 0; i < bytes.size(); ++i) {
-    Block& block = make(address + i);
-    block.bytes[(address + i) % kBlockSize] = bytes[i];
-    if (block.weak) (*block.weak)[(address + i) % kBlockSize] = 0;
-  }
+  for_each_piece(address, static_cast<std::uint32_t>(bytes.size()),
+                 [&](std::uint32_t done, std::uint32_t offset, std::uint32_t part) {
+                   Block& block = make(address + done);
+                   std::copy_n(bytes.begin() + done, part, block.bytes.begin() + offset);
+                   if (block.weak) std::fill_n(block.weak->begin() + offset, part, std::uint8_t{0});
+                 });
 }
 
 void Cells::program(std::uint32_t address, std::span<const std::uint8_t> bytes) {
-  program_partly(address, bytes, 1000);
+  program_partly(address, bytes, kWhole);
 }
 
 void Cells::program_partly(std::uint32_t address, std::span<const std::uint8_t> bytes,
                            std::uint32_t progress) {
-  for (std::uint32_t i = 0; i < bytes.size(); ++i) {
-    if (bytes[i] == 0xff) continue;
-    Block& block = make(address + i);
-    std::uint8_t& stored = block.bytes[(address + i) % kBlockSize];
-    unsigned clear = stored & ~unsigned{bytes[i]};
-    if (progress < 1000) clear &= random_bits(progress);
-    if (block.weak) {
-      const unsigned weak = (*block.weak)[(address + i) % kBlockSize];
-      if ((clear & weak) != 0) clear &= ~weak | random_bits(500);
-    }
-    stored = static_cast<std::uint8_t>(stored & ~clear);
+  for_each_piece(address, static_cast<std::uint32_t>(bytes.size()),
+                 [&](std::uint32_t done, std::uint32_t offset, std::uint32_t part) {
+                   const auto piece = bytes.subspan(done, part);
+                   const auto blank = [](std::uint8_t byte) { return byte == 0xff; };
+                   if (std::ranges::all_of(piece, blank)) return;  // needs no block
+                   Block& block = make(address + done);
+                   for (std::uint32_t i = 0; i < part; ++i) {
+                     program_byte(block, offset + i, piece[i], progress);
+                   }
+                 });
+}
+
+void Cells::program_byte(Block& block, std::uint32_t at, std::uint8_t byte,
+                         std::uint32_t progress) {
+  unsigned clear = block.bytes[at] & ~unsigned{byte};
+  if (clear == 0) return;
+  if (progress < kWhole) clear &= random_bits(progress);
+  if (block.weak) {
+    const unsigned weak = (*block.weak)[at];
+    if ((clear & weak) != 0) clear &= ~weak | random_bits(kWhole / 2);
   }
+  block.bytes[at] = static_cast<std::uint8_t>(block.bytes[at] & ~clear);
 }
 
 void Cells::erase(std::uint32_t address, std::uint32_t size) {
-  const std::uint32_t end = address + size;
-  while (address < end) {
-    const std::uint32_t offset = address % kBlockSize;
-    const std::uint32_t part = std::min(end - address, kBlockSize - offset);
+  for_each_piece(address, size, [&](std::uint32_t done, std::uint32_t offset, std::uint32_t part) {
     if (part == kBlockSize) {
-      blocks_.erase(address / kBlockSize);
-    } else if (Block* block = find(address)) {
+      blocks_.erase((address + done) / kBlockSize);
+    } else if (Block* block = find(address + done)) {
       std::fill_n(block->bytes.begin() + offset, part, std::uint8_t{0xff});
       if (block->weak) std::fill_n(block->weak->begin() + offset, part, std::uint8_t{0});
     }
-    address += part;
-  }
+  });
 }
 
 void Cells::pre_program_partly(Block& block, std::uint32_t begin, std::uint32_t end,
@@ -141,23 +158,18 @@ void Cells::draw_up_partly(Block& block, std::uint32_t begin, std::uint32_t end,
 }
 
 void Cells::erase_partly(std::uint32_t address, std::uint32_t size, std::uint32_t progress) {
-  const std::uint32_t end = address + size;
-  while (address < end) {
-    const std::uint32_t offset = address % kBlockSize;
-    const std::uint32_t part = std::min(end - address, kBlockSize - offset);
+  for_each_piece(address, size, [&](std::uint32_t done, std::uint32_t offset, std::uint32_t part) {
     // A chip erase makes no blocks for cells that are blank anyway: 128 MiB for each cut would be
     // the price of cells that no test looks at.
-    if (size <= kBlockSize || find(address) != nullptr) {
-      Block& block = make(address);
-      if (progress < kPreProgramPerMille) {
-        pre_program_partly(block, offset, offset + part, progress * 1000 / kPreProgramPerMille);
-      } else {
-        draw_up_partly(block, offset, offset + part,
-                       (progress - kPreProgramPerMille) * 1000 / (1000 - kPreProgramPerMille));
-      }
+    if (size > kBlockSize && find(address + done) == nullptr) return;
+    Block& block = make(address + done);
+    if (progress < kPreProgramPerMille) {
+      pre_program_partly(block, offset, offset + part, progress * kWhole / kPreProgramPerMille);
+    } else {
+      draw_up_partly(block, offset, offset + part,
+                     (progress - kPreProgramPerMille) * kWhole / (kWhole - kPreProgramPerMille));
     }
-    address += part;
-  }
+  });
 }
 
 void Cells::wear_out(std::uint32_t address, unsigned bit) {

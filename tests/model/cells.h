@@ -53,7 +53,7 @@ class Cells {
   Block* find(std::uint32_t address);
   const Block* find(std::uint32_t address) const;
   Block& make(std::uint32_t address);
-  std::uint8_t weak_bits(const Block* block, std::uint32_t address) const;
+  void program_byte(Block& block, std::uint32_t at, std::uint8_t byte, std::uint32_t progress);
   void pre_program_partly(Block& block, std::uint32_t begin, std::uint32_t end,
                           std::uint32_t progress);
   void draw_up_partly(Block& block, std::uint32_t begin, std::uint32_t end, std::uint32_t progress);

@@ -1,0 +1,271 @@
+#include "target_fw/core/nor.h"
+
+#include <string.h>
+
+#include "target_fw/core/nor_bus.h"
+
+/* Macronix, security register. */
+#define PROGRAM_FAILED 0x20u
+#define ERASE_FAILED 0x40u
+
+/* The first look comes a little before the time that the step usually takes, then one follows every
+ * 1/32 of it. Without the early one, nothing would ever be seen to take less than is expected, and
+ * what is expected would grow by the time of a look with each step. */
+#define EARLY_PARTS 16u
+#define SHORT_STEPS 32u
+#define SHORT_STEP_MIN_US 5u
+#define SHORT_STEP_MAX_US 20000u
+
+static struct nor* nor_of(void* self) {
+  return (struct nor*)self;
+}
+
+static uint32_t now_us(const struct nor* nor) {
+  return nor->config.clock->now_us(nor->config.clock->self);
+}
+
+static void fail(struct nor* nor, enum dfu_status status) {
+  nor->state = MEMORY_FAILED;
+  nor->status = status;
+}
+
+/* The chip no longer does what we think: the next operation looks for it first. */
+static void lose(struct nor* nor) {
+  nor->lost = true;
+  fail(nor, DFU_ERR_VENDOR);
+}
+
+/* The longest that a step may take: 1.5 times what the part promises. */
+static uint64_t limit_us(const struct nor* nor) {
+  const uint64_t max_us = nor->operation == NOR_WRITE ? nor->part.page_max_us
+                          : nor->operation == NOR_ERASE_ALL
+                              ? nor->part.chip_erase_max_ms * (uint64_t)1000
+                              : nor->erase_type.max_ms * (uint64_t)1000;
+  return max_us + max_us / 2;
+}
+
+/* Ready to be written, and write-enabled. */
+static bool prepare_step(struct nor* nor) {
+  uint8_t status = 0;
+  if (!nor_send(nor, NOR_CMD_WRITE_ENABLE) ||
+      !nor_read_register(nor, NOR_CMD_READ_STATUS, &status, 1) || status == NOR_STATUS_NO_ANSWER ||
+      (status & NOR_STATUS_BUSY) != 0) {
+    lose(nor);
+    return false;
+  }
+  const bool is_protected = nor->family != NOR_FAMILY_PLAIN && (status & NOR_STATUS_PROTECTED) != 0;
+  if (is_protected || (status & NOR_STATUS_WRITE_ENABLED) == 0) {
+    nor_send(nor, NOR_CMD_WRITE_DISABLE);
+    fail(nor, DFU_ERR_WRITE);
+    return false;
+  }
+  return true;
+}
+
+/* Up to the end of the page, or of our buffer. */
+static uint32_t step_size(const struct nor* nor) {
+  const uint32_t page = nor->part.page_size < SFDP_SIZE_MAX ? nor->part.page_size : SFDP_SIZE_MAX;
+  const uint32_t room = page - nor->write_at % page;
+  return nor->write_left < room ? nor->write_left : room;
+}
+
+static void begin_step(struct nor* nor) {
+  nor->looked_us = now_us(nor);
+  nor->elapsed_us = 0;
+  if (!prepare_step(nor)) return;
+  bool sent = false;
+  switch (nor->operation) {
+    case NOR_ERASE:
+      sent = nor_erase_at(nor, nor->write_at);
+      break;
+    case NOR_ERASE_ALL:
+      sent = nor_send(nor, NOR_CMD_CHIP_ERASE);
+      break;
+    case NOR_WRITE:
+      nor->step_size = step_size(nor);
+      sent = nor_program(nor, nor->write_at, nor->write_bytes, nor->step_size);
+      break;
+    case NOR_NO_OPERATION:
+    case NOR_OPERATIONS:
+      break;
+  }
+  if (!sent) lose(nor);
+}
+
+/* The geometry was promised: another chip than before is none. */
+static bool find_again(struct nor* nor) {
+  uint8_t id[NOR_ID_SIZE];
+  if (!nor->lost) return true;
+  memcpy(id, nor->id, NOR_ID_SIZE);
+  if (nor_connect(nor) == DFU_OK && memcmp(id, nor->id, NOR_ID_SIZE) == 0) return true;
+  memcpy(nor->id, id, NOR_ID_SIZE);
+  nor->lost = true;
+  return false;
+}
+
+static void begin(struct nor* nor, enum nor_operation operation, uint32_t at) {
+  nor->operation = operation;
+  nor->state = MEMORY_BUSY;
+  nor->status = DFU_OK;
+  nor->write_at = at;
+  if (!find_again(nor)) {
+    fail(nor, DFU_ERR_VENDOR);
+    return;
+  }
+  begin_step(nor);
+}
+
+static void erase(void* self, uint32_t address) {
+  struct nor* nor = nor_of(self);
+  const uint32_t at = address - nor->config.address;
+  begin(nor, NOR_ERASE, at & ~(nor->memory.geometry.erase_size - 1));
+}
+
+static void erase_all(void* self) {
+  begin(nor_of(self), NOR_ERASE_ALL, 0);
+}
+
+static void write(void* self, uint32_t address, const uint8_t* bytes, uint32_t size) {
+  struct nor* nor = nor_of(self);
+  nor->write_bytes = bytes;
+  nor->write_left = size;
+  nor->step_size = 0;
+  if (size == 0) {
+    nor->state = MEMORY_IDLE;
+    return;
+  }
+  begin(nor, NOR_WRITE, address - nor->config.address);
+}
+
+/* What the chip says of an operation that it has ended. */
+static enum dfu_status outcome(struct nor* nor) {
+  uint8_t security = 0;
+  if (nor->family == NOR_FAMILY_PLAIN) return DFU_OK;
+  if (!nor_read_register(nor, NOR_CMD_READ_SECURITY, &security, 1) ||
+      security == NOR_STATUS_NO_ANSWER) {
+    nor->lost = true;
+    return DFU_ERR_VENDOR;
+  }
+  if (nor->operation == NOR_WRITE) {
+    return (security & PROGRAM_FAILED) != 0 ? DFU_ERR_PROG : DFU_OK;
+  }
+  return (security & ERASE_FAILED) != 0 ? DFU_ERR_ERASE : DFU_OK;
+}
+
+/* A step has ended well: what it took counts for a quarter of what the next is expected to take. */
+static void end_step(struct nor* nor) {
+  uint32_t* average_us = &nor->average_us[nor->operation];
+  *average_us = (uint32_t)(*average_us - *average_us / 4 + nor->elapsed_us / 4);
+  if (nor->operation == NOR_WRITE) {
+    nor->write_at += nor->step_size;
+    nor->write_bytes += nor->step_size;
+    nor->write_left -= nor->step_size;
+    if (nor->write_left > 0) {
+      begin_step(nor);
+      return;
+    }
+  }
+  nor->state = MEMORY_IDLE;
+}
+
+static void count_time(struct nor* nor) {
+  const uint32_t now = now_us(nor);
+  nor->elapsed_us += now - nor->looked_us;
+  nor->looked_us = now;
+}
+
+static void look(struct nor* nor) {
+  uint8_t status = 0;
+  count_time(nor);
+  if (!nor_read_register(nor, NOR_CMD_READ_STATUS, &status, 1) || status == NOR_STATUS_NO_ANSWER) {
+    /* prepare_step() saw no protection bit, so these are lines that nobody drives. */
+    lose(nor);
+  } else if ((status & NOR_STATUS_BUSY) == 0) {
+    const enum dfu_status ended = outcome(nor);
+    if (ended == DFU_OK) {
+      end_step(nor);
+    } else {
+      fail(nor, ended);
+    }
+  } else if (nor->elapsed_us > limit_us(nor)) {
+    lose(nor);
+  }
+}
+
+static uint32_t poll_in_us(const struct nor* nor) {
+  const uint32_t expected_us = nor->average_us[nor->operation];
+  const uint32_t early_us = expected_us - expected_us / EARLY_PARTS;
+  if (nor->elapsed_us < early_us) return early_us - (uint32_t)nor->elapsed_us;
+  const uint32_t step_us = expected_us / SHORT_STEPS;
+  return step_us < SHORT_STEP_MIN_US   ? SHORT_STEP_MIN_US
+         : step_us > SHORT_STEP_MAX_US ? SHORT_STEP_MAX_US
+                                       : step_us;
+}
+
+static struct memory_progress poll(void* self) {
+  struct nor* nor = nor_of(self);
+  if (nor->state == MEMORY_BUSY) look(nor);
+  struct memory_progress progress = {nor->state, DFU_OK, 0};
+  if (nor->state == MEMORY_FAILED) progress.status = nor->status;
+  if (nor->state == MEMORY_BUSY) {
+    count_time(nor); /* the look itself, or sending the next page */
+    progress.poll_in_us = poll_in_us(nor);
+  }
+  return progress;
+}
+
+static enum dfu_status read(void* self, uint32_t address, uint8_t* bytes, uint32_t size) {
+  struct nor* nor = nor_of(self);
+  if (!find_again(nor)) return DFU_ERR_VENDOR;
+  if (nor_read_array(nor, address - nor->config.address, bytes, size)) return DFU_OK;
+  nor->lost = true;
+  return DFU_ERR_VENDOR;
+}
+
+static uint32_t in_ms(uint64_t us) {
+  return (uint32_t)((us + 999) / 1000);
+}
+
+static uint32_t erase_ms(void* self) {
+  return in_ms(nor_of(self)->average_us[NOR_ERASE]);
+}
+
+static uint32_t erase_all_ms(void* self) {
+  return in_ms(nor_of(self)->average_us[NOR_ERASE_ALL]);
+}
+
+static uint32_t write_ms(void* self, uint32_t size) {
+  const struct nor* nor = nor_of(self);
+  const uint64_t pages = ((uint64_t)size + nor->part.page_size - 1) / nor->part.page_size;
+  return in_ms(pages * nor->average_us[NOR_WRITE]);
+}
+
+enum dfu_status nor_start(struct nor* nor, const struct nor_config* config) {
+  memset(nor, 0, sizeof(*nor));
+  nor->config = *config;
+  const enum dfu_status status = nor_connect(nor);
+  if (status != DFU_OK) return status;
+  nor->average_us[NOR_ERASE] = nor->erase_type.typical_ms * 1000;
+  nor->average_us[NOR_ERASE_ALL] = nor->part.chip_erase_typical_ms * 1000;
+  nor->average_us[NOR_WRITE] = nor->part.page_typical_us;
+  nor->memory = (struct memory){
+      .self = nor,
+      .name = config->name,
+      .geometry = {.address = config->address,
+                   .size = nor->part.size,
+                   .erase_size = nor->erase_type.size,
+                   .write_size = 1},
+      .readable = true,
+      .erasable = true,
+      .writable = true,
+      .erase = erase,
+      .erase_all = erase_all,
+      .write = write,
+      .poll = poll,
+      .read = read,
+      .erase_ms = erase_ms,
+      .erase_all_ms = erase_all_ms,
+      .write_ms = write_ms,
+  };
+  return DFU_OK;
+}

@@ -1,0 +1,83 @@
+/* Serial NOR flash as a memory: finds out what is connected and programs it.
+ *
+ * All state is in struct nor. nor_start() blocks for at most 0.5 s; after it, nothing does, except
+ * that the first operation after a chip was lost (a time-out, no answer) finds it again. */
+#ifndef GANGD_TARGET_FW_CORE_NOR_H
+#define GANGD_TARGET_FW_CORE_NOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "target_fw/core/memory.h"
+#include "target_fw/core/nor_parts.h"
+#include "target_fw/core/sfdp.h"
+#include "target_fw/core/status.h"
+#include "target_fw/port.h"
+
+/* In rising order: nor_config.mode_max allows those up to it. */
+enum nor_mode {
+  NOR_SPI,
+  NOR_QUAD,
+  NOR_OCTAL_STR,
+  NOR_OCTAL_DTR,
+};
+
+/* A board's choice. The ports outlive the nor. */
+struct nor_config {
+  const struct clock_port* clock;
+  const struct xspi_port* bus;
+  const char* name;       /* of the memory, for the layout string */
+  uint32_t address;       /* of the first byte, as the host sees it */
+  enum nor_mode mode_max; /* lanes_max of the bus limits it, too */
+};
+
+enum nor_operation { NOR_NO_OPERATION, NOR_ERASE, NOR_ERASE_ALL, NOR_WRITE, NOR_OPERATIONS };
+
+/* How the array is reached in the present mode. */
+struct nor_access {
+  uint8_t address_size;
+  uint8_t read_opcode;
+  uint8_t read_dummies;
+  uint8_t program_opcode;
+  uint8_t program_address_lanes;
+  uint8_t data_lanes_read;
+  uint8_t data_lanes_write;
+  uint8_t erase_opcode;
+};
+
+/* To look at only; everything is set by nor_start(). */
+struct nor {
+  struct nor_config config;
+  struct memory memory; /* valid when nor_start() said DFU_OK */
+
+  uint8_t id[NOR_ID_SIZE]; /* JEDEC; zeros if nothing answered */
+  enum nor_family family;
+  bool from_sfdp; /* the part is what it says of itself, not our table */
+  struct sfdp_part part;
+  struct sfdp_erase_type erase_type; /* the one of memory.erase */
+  enum nor_mode mode;
+  struct nor_access access;
+
+  bool lost; /* must be found again before the next operation */
+  enum nor_operation operation;
+  enum memory_state state;
+  enum dfu_status status;
+  uint32_t looked_us;                  /* the clock at the last look */
+  uint64_t elapsed_us;                 /* since the step began; the clock itself wraps */
+  uint32_t average_us[NOR_OPERATIONS]; /* of a step: an erase, or one page */
+  uint32_t write_at;                   /* in the chip */
+  const uint8_t* write_bytes;
+  uint32_t write_left;
+  uint32_t step_size;          /* bytes of the page that runs */
+  uint8_t page[SFDP_SIZE_MAX]; /* SFDP at start; then a page with its bytes in the bus's order */
+};
+
+/* Finds the chip, whatever it was left in (octal mode, deep power down, an erase under way), and
+ * sets up nor->memory. DFU_ERR_VENDOR: nothing answers, or nothing that we know; may be repeated.
+ */
+enum dfu_status nor_start(struct nor* nor, const struct nor_config* config);
+
+/* Leaves the chip as power-on does, for the program that comes next. */
+void nor_release(struct nor* nor);
+
+#endif

@@ -1,0 +1,168 @@
+#include "target_fw/core/nor_bus.h"
+
+#include <string.h>
+
+/* An instruction in the present mode; the other phases are left out. In octal modes the complement
+ * of the opcode follows it (SFDP: inverse extension; no Macronix part has another). */
+static struct xspi_command command_of(const struct nor* nor, uint8_t opcode) {
+  struct xspi_command command;
+  memset(&command, 0, sizeof(command));
+  if (nor->mode >= NOR_OCTAL_STR) {
+    command.instruction_phase.lanes = XSPI_8;
+    command.instruction_phase.ddr = nor->mode == NOR_OCTAL_DTR;
+    command.instruction = (uint16_t)(opcode << 8 | (uint8_t)~opcode);
+    command.instruction_size = 2;
+  } else {
+    command.instruction_phase.lanes = XSPI_1;
+    command.instruction = opcode;
+    command.instruction_size = 1;
+  }
+  return command;
+}
+
+static struct xspi_phase phase_of(const struct nor* nor, uint8_t lanes) {
+  struct xspi_phase phase = {lanes, false};
+  if (nor->mode >= NOR_OCTAL_STR) {
+    phase.lanes = XSPI_8;
+    phase.ddr = nor->mode == NOR_OCTAL_DTR;
+  }
+  return phase;
+}
+
+static void add_address(const struct nor* nor, struct xspi_command* command, uint8_t lanes,
+                        uint8_t size, uint32_t address) {
+  command->address_phase = phase_of(nor, lanes);
+  command->address_size = size;
+  command->address = address;
+}
+
+static bool run(struct nor* nor, const struct xspi_command* command) {
+  const struct xspi_port* bus = nor->config.bus;
+  return bus->run(bus->self, command);
+}
+
+bool nor_send(struct nor* nor, uint8_t opcode) {
+  const struct xspi_command command = command_of(nor, opcode);
+  return run(nor, &command);
+}
+
+bool nor_read_register(struct nor* nor, uint8_t opcode, uint8_t* bytes, uint32_t size) {
+  uint8_t pairs[8];
+  struct xspi_command command = command_of(nor, opcode);
+  command.data_phase = phase_of(nor, XSPI_1);
+  command.read = bytes;
+  command.size = size;
+  if (nor->mode >= NOR_OCTAL_STR) {
+    /* 4 address bytes and 4 dummies: SFDP table FF05 for the status, and data sheets for the rest
+     * of the registers. The part may not be known yet, so these are not taken from it. */
+    add_address(nor, &command, XSPI_8, 4, 0);
+    command.dummy_cycles = 4;
+  }
+  if (nor->mode != NOR_OCTAL_DTR) return run(nor, &command);
+  /* Each byte comes on both edges. */
+  command.read = pairs;
+  command.size = 2 * size;
+  if (2 * size > sizeof(pairs) || !run(nor, &command)) return false;
+  for (uint32_t i = 0; i < size; i++) bytes[i] = pairs[2 * i];
+  return true;
+}
+
+bool nor_write_status(struct nor* nor, const uint8_t* bytes, uint32_t size) {
+  struct xspi_command command = command_of(nor, NOR_CMD_WRITE_STATUS);
+  command.data_phase = phase_of(nor, XSPI_1);
+  command.write = bytes;
+  command.size = size;
+  return nor_send(nor, NOR_CMD_WRITE_ENABLE) && run(nor, &command);
+}
+
+bool nor_write_cr2(struct nor* nor, uint32_t address, uint8_t value) {
+  const uint8_t pair[2] = {value, value};
+  struct xspi_command command = command_of(nor, NOR_CMD_WRITE_CR2);
+  add_address(nor, &command, XSPI_1, 4, address);
+  command.data_phase = phase_of(nor, XSPI_1);
+  command.write = pair;
+  command.size = nor->mode == NOR_OCTAL_DTR ? 2 : 1;
+  return nor_send(nor, NOR_CMD_WRITE_ENABLE) && run(nor, &command);
+}
+
+bool nor_read_sfdp(struct nor* nor, uint8_t* bytes, uint32_t size) {
+  struct xspi_command command = command_of(nor, NOR_CMD_READ_SFDP);
+  add_address(nor, &command, XSPI_1, 3, 0); /* 3 bytes and 8 dummies in every part: JESD216 */
+  command.dummy_cycles = 8;
+  command.data_phase = phase_of(nor, XSPI_1);
+  command.read = bytes;
+  command.size = size;
+  return run(nor, &command);
+}
+
+static bool swaps(const struct nor* nor) {
+  return nor->mode == NOR_OCTAL_DTR && nor->part.octal.swapped;
+}
+
+static void swap_pairs(uint8_t* bytes, uint32_t size) {
+  for (uint32_t i = 0; i + 1 < size; i += 2) {
+    const uint8_t first = bytes[i];
+    bytes[i] = bytes[i + 1];
+    bytes[i + 1] = first;
+  }
+}
+
+static bool read_run(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size) {
+  const struct nor_access* access = &nor->access;
+  struct xspi_command command = command_of(nor, access->read_opcode);
+  add_address(nor, &command, XSPI_1, access->address_size, at);
+  command.dummy_cycles = access->read_dummies;
+  command.data_phase = phase_of(nor, access->data_lanes_read);
+  command.read = bytes;
+  command.size = size;
+  if (!run(nor, &command)) return false;
+  if (swaps(nor)) swap_pairs(bytes, size);
+  return true;
+}
+
+bool nor_read_array(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size) {
+  if (nor->mode != NOR_OCTAL_DTR) return size == 0 || read_run(nor, at, bytes, size);
+  /* Both edges carry a byte: addresses and lengths are even. What is odd is read with its
+   * neighbour. */
+  uint8_t pair[2];
+  if (size > 0 && at % 2 != 0) {
+    if (!read_run(nor, at - 1, pair, 2)) return false;
+    *bytes++ = pair[1];
+    at++;
+    size--;
+  }
+  const uint32_t even = size & ~1u;
+  if (even > 0 && !read_run(nor, at, bytes, even)) return false;
+  if (size % 2 != 0) {
+    if (!read_run(nor, at + even, pair, 2)) return false;
+    bytes[even] = pair[0];
+  }
+  return true;
+}
+
+bool nor_program(struct nor* nor, uint32_t at, const uint8_t* bytes, uint32_t size) {
+  const struct nor_access* access = &nor->access;
+  if (nor->mode == NOR_OCTAL_DTR) {
+    /* Even on both sides; 0xFF changes nothing. */
+    const uint32_t before = at % 2;
+    const uint32_t padded = (before + size + 1) & ~1u;
+    memset(nor->page, 0xff, padded);
+    memcpy(nor->page + before, bytes, size);
+    if (swaps(nor)) swap_pairs(nor->page, padded);
+    at -= before;
+    bytes = nor->page;
+    size = padded;
+  }
+  struct xspi_command command = command_of(nor, access->program_opcode);
+  add_address(nor, &command, access->program_address_lanes, access->address_size, at);
+  command.data_phase = phase_of(nor, access->data_lanes_write);
+  command.write = bytes;
+  command.size = size;
+  return run(nor, &command);
+}
+
+bool nor_erase_at(struct nor* nor, uint32_t at) {
+  struct xspi_command command = command_of(nor, nor->access.erase_opcode);
+  add_address(nor, &command, XSPI_1, nor->access.address_size, at);
+  return run(nor, &command);
+}

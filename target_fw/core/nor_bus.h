@@ -1,0 +1,57 @@
+/* The commands of a serial NOR flash in each of its modes. Internal to the driver. */
+#ifndef GANGD_TARGET_FW_CORE_NOR_BUS_H
+#define GANGD_TARGET_FW_CORE_NOR_BUS_H
+
+#include "target_fw/core/nor.h"
+
+enum {
+  NOR_CMD_WRITE_STATUS = 0x01,
+  NOR_CMD_PROGRAM = 0x02,
+  NOR_CMD_WRITE_DISABLE = 0x04,
+  NOR_CMD_READ_STATUS = 0x05,
+  NOR_CMD_WRITE_ENABLE = 0x06,
+  NOR_CMD_FAST_READ = 0x0b,
+  NOR_CMD_FAST_READ_4B = 0x0c,
+  NOR_CMD_PROGRAM_4B = 0x12,
+  NOR_CMD_READ_CONFIGURATION = 0x15,
+  NOR_CMD_READ_SECURITY = 0x2b,
+  NOR_CMD_PROGRAM_1_4_4 = 0x38, /* Macronix */
+  NOR_CMD_READ_SFDP = 0x5a,
+  NOR_CMD_RESET_ENABLE = 0x66,
+  NOR_CMD_WRITE_CR2 = 0x72, /* Macronix octal */
+  NOR_CMD_RESET = 0x99,
+  NOR_CMD_READ_ID = 0x9f,
+  NOR_CMD_WAKE_UP = 0xab,
+  NOR_CMD_ENTER_4B = 0xb7,
+  NOR_CMD_CHIP_ERASE = 0xc7,
+  NOR_CMD_READ_OCTAL_STR = 0xec,
+};
+
+enum {
+  NOR_STATUS_BUSY = 0x01,
+  NOR_STATUS_WRITE_ENABLED = 0x02,
+  NOR_STATUS_PROTECTED = 0x3c, /* Macronix: BP0..BP3 */
+  NOR_STATUS_NO_ANSWER = 0xff, /* lines that nobody drives */
+};
+
+/* All return false if the controller failed. They use nor->mode and nor->access. */
+
+/* An instruction alone. */
+bool nor_send(struct nor* nor, uint8_t opcode);
+/* At most 4 bytes. */
+bool nor_read_register(struct nor* nor, uint8_t opcode, uint8_t* bytes, uint32_t size);
+/* Status, then configuration registers; SPI mode only. */
+bool nor_write_status(struct nor* nor, const uint8_t* bytes, uint32_t size);
+/* A volatile register of a Macronix octal part, with its write enable. */
+bool nor_write_cr2(struct nor* nor, uint32_t address, uint8_t value);
+/* SPI mode only. */
+bool nor_read_sfdp(struct nor* nor, uint8_t* bytes, uint32_t size);
+bool nor_read_array(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size);
+/* Within one page. The bytes are copied. */
+bool nor_program(struct nor* nor, uint32_t at, const uint8_t* bytes, uint32_t size);
+bool nor_erase_at(struct nor* nor, uint32_t at);
+
+/* nor_start.c: finds the chip and enters the best mode allowed. Blocks as nor_start() says. */
+enum dfu_status nor_connect(struct nor* nor);
+
+#endif

@@ -1,0 +1,139 @@
+// The driver on a chip, without USB: a clock that only the bus and waiting move.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+extern "C" {
+#include "target_fw/core/nor.h"
+}
+#include "tests/model/nor_chip.h"
+
+namespace gangd::model {
+
+using Bytes = std::vector<std::uint8_t>;
+
+constexpr std::uint32_t kBase = 0x90000000;  // where the host sees the memory
+
+// What a board looks like; the defaults are those of the product.
+struct BenchOptions {
+  std::string part = "MX66UW1G45G";
+  nor_mode mode_max = NOR_OCTAL_DTR;
+  std::uint8_t lanes = 8;
+  std::uint64_t seed = 1;
+};
+
+class Bench {
+ public:
+  explicit Bench(const BenchOptions& options) : Bench(options, *find_part(options.part)) {}
+  Bench(const BenchOptions& options, const Part& part)
+      : part(part), chip(part, options.seed), mode_max(options.mode_max) {
+    bus.lanes_max = options.lanes;
+    chip.power_on(now);
+  }
+  Bench(const Bench&) = delete;
+
+  dfu_status start() {
+    const nor_config config = {
+        .clock = &clock, .bus = &bus, .name = "NOR", .address = kBase, .mode_max = mode_max};
+    return nor_start(&nor, &config);
+  }
+  dfu_status restart_after_power_cycle() {
+    chip.power_off(now);
+    chip.power_on(now);
+    return start();
+  }
+
+  // Polls as the core does. Gives up after an hour, which no limit of a single block reaches.
+  dfu_status finish() {
+    const Time began = now;
+    while (true) {
+      const memory_progress progress = nor.memory.poll(nor.memory.self);
+      if (progress.state == MEMORY_IDLE) return DFU_OK;
+      if (progress.state == MEMORY_FAILED) return progress.status;
+      if (now - began > std::chrono::hours(3)) {
+        ADD_FAILURE() << "it never ends";
+        return DFU_ERR_UNKNOWN;
+      }
+      now += std::chrono::microseconds(progress.poll_in_us);
+      polls += 1;
+    }
+  }
+  dfu_status erase(std::uint32_t at) {
+    nor.memory.erase(nor.memory.self, kBase + at);
+    return finish();
+  }
+  dfu_status erase_all() {
+    nor.memory.erase_all(nor.memory.self);
+    return finish();
+  }
+  dfu_status write(std::uint32_t at, const Bytes& bytes) {
+    nor.memory.write(nor.memory.self, kBase + at, bytes.data(),
+                     static_cast<std::uint32_t>(bytes.size()));
+    return finish();
+  }
+  Bytes read(std::uint32_t at, std::uint32_t size) {
+    Bytes bytes(size);
+    EXPECT_EQ(nor.memory.read(nor.memory.self, kBase + at, bytes.data(), size), DFU_OK);
+    return bytes;
+  }
+  Bytes peek(std::uint32_t at, std::uint32_t size) const {
+    Bytes bytes(size);
+    chip.peek(at, bytes);
+    return bytes;
+  }
+  std::string complaints() const {
+    std::string text;
+    for (const std::string& complaint : chip.complaints()) text += complaint + "\n";
+    return text;
+  }
+
+  const Part& part;
+  NorChip chip;
+  Time now{1'000'000};
+  nor_mode mode_max;
+  ::nor nor{};
+  std::uint64_t polls = 0;
+  std::uint64_t commands = 0;
+  bool controller_broken = false;
+
+ private:
+  static std::uint32_t now_us(void* self) {
+    return static_cast<std::uint32_t>(static_cast<Bench*>(self)->now.count() / 1000);
+  }
+  static bool run(void* self, const xspi_command* command) {
+    auto& bench = *static_cast<Bench*>(self);
+    if (bench.controller_broken) return false;
+    const std::uint8_t lanes = std::max({command->instruction_phase.lanes,
+                                         command->address_phase.lanes, command->data_phase.lanes});
+    EXPECT_LE(lanes, bench.bus.lanes_max) << "that many lanes are not wired";
+    EXPECT_TRUE(command->read == nullptr || command->write == nullptr);
+    bench.commands += 1;
+    bench.now += bench.chip.run(*command, bench.now, bench.hz);
+    return true;
+  }
+  static void set_clock(void* self, std::uint32_t hz_max) {
+    static_cast<Bench*>(self)->hz = hz_max;
+  }
+
+  std::uint32_t hz = 1'000'000;
+  const clock_port clock = {.self = this, .now_us = now_us};
+  xspi_port bus = {.self = this, .run = run, .set_clock = set_clock, .lanes_max = 8};
+};
+
+// Something without a pattern that a mistake could repeat.
+inline Bytes noise(std::size_t size, std::uint32_t seed = 1) {
+  Bytes bytes(size);
+  std::uint32_t state = seed * 2654435761u + 1;
+  for (std::uint8_t& byte : bytes) {
+    state = state * 1664525 + 1013904223;
+    byte = static_cast<std::uint8_t>(state >> 24);
+  }
+  return bytes;
+}
+
+}  // namespace gangd::model

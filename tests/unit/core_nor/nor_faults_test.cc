@@ -1,0 +1,203 @@
+// The driver on chips that fail: the right status, in bounded time, and never a success over wrong
+// content that the chip itself knows of.
+#include <cstdio>
+
+#include "tests/unit/core_nor/bench.h"
+
+namespace gangd::model {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint32_t kBlock = 65536;
+
+const BenchOptions kBoards[] = {
+    {},
+    {.mode_max = NOR_OCTAL_STR},
+    {.mode_max = NOR_SPI},
+    {.part = "MX25R6435F", .lanes = 4},
+    {.part = "MX25R6435F", .lanes = 1},
+};
+
+class NorFaulty : public testing::TestWithParam<BenchOptions> {
+ protected:
+  NorFaulty() : bench(GetParam()) {
+    EXPECT_EQ(bench.start(), DFU_OK);
+    before = bench.now;
+  }
+  ~NorFaulty() override { EXPECT_EQ(bench.complaints(), ""); }
+
+  Time taken() const { return bench.now - before; }
+
+  Bench bench;
+  Time before{};
+};
+
+INSTANTIATE_TEST_SUITE_P(All, NorFaulty, testing::ValuesIn(kBoards), [](const auto& board) {
+  return board.param.part + "_" + std::to_string(board.param.mode_max) + "_" +
+         std::to_string(board.param.lanes);
+});
+
+TEST_P(NorFaulty, AFailedProgramIsReported) {
+  bench.chip.fail_operation(2);
+  EXPECT_EQ(bench.write(0, noise(4096)), DFU_ERR_PROG);
+  EXPECT_EQ(bench.chip.operations(), 3u) << "and nothing after it is written";
+  EXPECT_EQ(bench.erase(0), DFU_OK);
+  EXPECT_EQ(bench.write(0, noise(4096)), DFU_OK) << "the next begin clears it";
+}
+
+TEST_P(NorFaulty, AFailedEraseIsReported) {
+  bench.chip.fail_operation(0);
+  EXPECT_EQ(bench.erase(0), DFU_ERR_ERASE);
+  bench.chip.fail_operation(0);
+  EXPECT_EQ(bench.erase_all(), DFU_ERR_ERASE);
+  EXPECT_EQ(bench.erase(0), DFU_OK);
+}
+
+TEST_P(NorFaulty, AHungProgramEndsInATimeOut) {
+  bench.chip.hang_operation(0);
+  EXPECT_EQ(bench.write(0, {1}), DFU_ERR_VENDOR);
+  EXPECT_LT(taken(), bench.part.times.page_program.maximum * 2);
+  EXPECT_EQ(bench.erase(0), DFU_OK) << "a reset got it back";
+  EXPECT_EQ(bench.write(0, noise(700)), DFU_OK);
+  EXPECT_EQ(bench.read(0, 700), noise(700));
+}
+
+TEST_P(NorFaulty, AHungEraseEndsInATimeOut) {
+  bench.chip.hang_operation(0);
+  EXPECT_EQ(bench.erase(0), DFU_ERR_VENDOR);
+  EXPECT_GE(taken(), bench.part.erase_types.back().time.maximum);
+  EXPECT_LT(taken(), bench.part.erase_types.back().time.maximum * 8 / 5);
+  EXPECT_EQ(bench.erase(0), DFU_OK);
+}
+
+// Its maximum is 77 minutes, and the clock of 32 bits wraps after 71.
+TEST_P(NorFaulty, AHungChipEraseEndsInATimeOutDespiteTheClock) {
+  bench.chip.hang_operation(0);
+  EXPECT_EQ(bench.erase_all(), DFU_ERR_VENDOR);
+  EXPECT_GE(taken(), bench.part.times.chip_erase.maximum);
+  EXPECT_LT(taken(), bench.part.times.chip_erase.maximum * 8 / 5);
+}
+
+TEST_P(NorFaulty, AChipAtItsMaximaIsNotCutOff) {
+  bench.chip.be_slow(true);
+  EXPECT_EQ(bench.erase(0), DFU_OK);
+  EXPECT_EQ(bench.write(0, noise(4096)), DFU_OK);
+  EXPECT_EQ(bench.peek(0, 4096), noise(4096));
+  EXPECT_EQ(bench.erase_all(), DFU_OK);
+}
+
+TEST_P(NorFaulty, AProtectedChipIsReportedBeforeAnythingIsSent) {
+  bench.chip.protect(true);
+  EXPECT_EQ(bench.erase(0), DFU_ERR_WRITE);
+  EXPECT_EQ(bench.erase_all(), DFU_ERR_WRITE);
+  EXPECT_EQ(bench.write(0, {1}), DFU_ERR_WRITE);
+  EXPECT_LT(taken(), 1ms);
+  EXPECT_EQ(bench.chip.operations(), 0u);
+  bench.chip.protect(false);
+  EXPECT_EQ(bench.write(0, {1}), DFU_OK);
+}
+
+// The chip says that it is done and is not. No status can tell; reading back does.
+TEST_P(NorFaulty, ASkippedProgramShowsOnlyWhenReadBack) {
+  bench.chip.skip_operation(3);
+  EXPECT_EQ(bench.write(0, noise(4096)), DFU_OK);
+  EXPECT_NE(bench.read(0, 4096), noise(4096));
+}
+
+TEST_P(NorFaulty, ASkippedEraseShowsOnlyWhenReadBack) {
+  bench.chip.poke(0, Bytes(16, 0));
+  bench.chip.skip_operation(0);
+  EXPECT_EQ(bench.erase(0), DFU_OK);
+  EXPECT_EQ(bench.read(0, 16), Bytes(16, 0));
+}
+
+TEST_P(NorFaulty, AWornBitShowsOnlyWhenReadBack) {
+  bench.chip.weaken_bit(100, 2);
+  EXPECT_EQ(bench.erase(0), DFU_OK);
+  EXPECT_EQ(bench.write(0, noise(256)), DFU_OK);
+  int wrong = 0;
+  for (int i = 0; i < 50; ++i) wrong += bench.read(0, 256) != noise(256);
+  EXPECT_GT(wrong, 0);
+  EXPECT_LT(wrong, 50);
+}
+
+TEST_P(NorFaulty, PowerGoneInTheMiddleIsNoticedAtOnce) {
+  bench.chip.cut_power_at_operation(1);
+  EXPECT_EQ(bench.write(0, noise(1024)), DFU_ERR_VENDOR);
+  EXPECT_LT(taken(), 20ms);
+  EXPECT_EQ(bench.write(0, noise(1024)), DFU_ERR_VENDOR) << "it is still gone";
+  Bytes bytes(16);
+  EXPECT_EQ(bench.nor.memory.read(bench.nor.memory.self, kBase, bytes.data(), 16), DFU_ERR_VENDOR);
+  bench.chip.power_on(bench.now);
+  EXPECT_EQ(bench.erase(0), DFU_OK) << "back again, without a new start";
+  EXPECT_EQ(bench.write(0, noise(1024)), DFU_OK);
+  EXPECT_EQ(bench.read(0, 1024), noise(1024));
+}
+
+TEST_P(NorFaulty, ABrokenControllerIsReported) {
+  bench.controller_broken = true;
+  EXPECT_EQ(bench.erase(0), DFU_ERR_VENDOR);
+  EXPECT_EQ(bench.write(0, {1}), DFU_ERR_VENDOR);
+  EXPECT_EQ(bench.start(), DFU_ERR_VENDOR);
+}
+
+dfu_status erase_and_program(Bench& bench, std::uint32_t at, const Bytes& bytes) {
+  for (std::uint32_t done = 0; done < bytes.size(); done += kBlock) {
+    if (const dfu_status s = bench.erase(at + done); s != DFU_OK) return s;
+  }
+  for (std::uint32_t done = 0; done < bytes.size(); done += 4096) {
+    const auto from = bytes.begin() + static_cast<std::ptrdiff_t>(done);
+    if (const dfu_status s = bench.write(at + done, Bytes(from, from + 4096)); s != DFU_OK) {
+      return s;
+    }
+  }
+  return DFU_OK;
+}
+
+void expect_content(Bench& bench, std::uint32_t at, const Bytes& bytes) {
+  Bytes read;
+  for (std::uint32_t done = 0; done < bytes.size(); done += 4096) {
+    const Bytes part = bench.read(at + done, 4096);
+    read.insert(read.end(), part.begin(), part.end());
+  }
+  EXPECT_EQ(read == bytes, true) << "as read";
+  EXPECT_EQ(bench.peek(at, static_cast<std::uint32_t>(bytes.size())) == bytes, true);
+}
+
+// Power may fail at any moment of a production run; no moment may cost the board.
+TEST(NorPowerCut, AtEveryOperationOfARunOf256KiB) {
+  constexpr std::uint32_t kAt = 0x100000;
+  for (const BenchOptions& board : {kBoards[0], kBoards[3]}) {
+    Bench uncut(board);
+    ASSERT_EQ(uncut.start(), DFU_OK);
+    const Bytes old_bytes = noise(4 * kBlock, 1);
+    const Bytes new_bytes = noise(4 * kBlock, 2);
+    ASSERT_EQ(erase_and_program(uncut, kAt, new_bytes), DFU_OK);
+    const std::uint64_t operations = uncut.chip.operations();
+    std::uint64_t cuts = 0;
+    for (std::uint64_t n = 0; n < operations; ++n) {
+      SCOPED_TRACE(board.part + ", cut at operation " + std::to_string(n));
+      BenchOptions seeded = board;
+      seeded.seed = n + 1;
+      Bench bench(seeded);
+      ASSERT_EQ(bench.start(), DFU_OK);
+      bench.chip.poke(kAt, old_bytes);
+      bench.chip.cut_power_at_operation(n);
+      EXPECT_EQ(erase_and_program(bench, kAt, new_bytes), DFU_ERR_VENDOR);
+      ASSERT_TRUE(bench.chip.cut());
+      cuts += 1;
+      ASSERT_EQ(bench.restart_after_power_cycle(), DFU_OK);
+      ASSERT_EQ(erase_and_program(bench, kAt, new_bytes), DFU_OK);
+      expect_content(bench, kAt, new_bytes);
+      ASSERT_EQ(bench.complaints(), "");
+    }
+    EXPECT_EQ(cuts, operations);
+    EXPECT_EQ(operations, 4u + 4 * kBlock / uncut.part.page_size);
+    std::printf("%s: %llu operations, %llu cuts, programmed again after each\n", board.part.c_str(),
+                static_cast<unsigned long long>(operations), static_cast<unsigned long long>(cuts));
+  }
+}
+
+}  // namespace
+}  // namespace gangd::model
