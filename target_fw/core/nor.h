@@ -22,7 +22,8 @@ enum nor_mode {
   NOR_OCTAL_DTR,
 };
 
-/* A board's choice. The ports outlive the nor. */
+/* A board's choice. The ports outlive the nor. While a command runs on the bus, the clock goes on:
+ * nor_start() waits by asking the chip, until the clock says that it has waited long enough. */
 struct nor_config {
   const struct clock_port* clock;
   const struct xspi_port* bus;

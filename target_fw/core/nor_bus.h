@@ -25,6 +25,7 @@ enum {
   NOR_CMD_ENTER_4B = 0xb7,
   NOR_CMD_CHIP_ERASE = 0xc7,
   NOR_CMD_READ_OCTAL_STR = 0xec,
+  NOR_CMD_LEAVE_CONTINUOUS = 0xff, /* all ones: mode bits that end it; else no command */
 };
 
 enum {

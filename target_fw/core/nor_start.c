@@ -13,16 +13,16 @@
 
 /* Out of deep power down: 30 and 40 us by the SFDP of the parts known. */
 #define WAKE_UP_LIMIT_US 200u
-/* After a reset that cut an erase the Macronix data sheets give up to 25 ms; after power-on a chip
- * may be slower than its controller, by up to 3 ms. */
-#define RESET_LIMIT_US 100000u
+/* After a reset that cut an operation the Macronix data sheets give up to 100 ms, for a chip erase;
+ * after power-on a chip may be slower than its controller, by up to 3 ms. */
+#define RESET_LIMIT_US 150000u
 /* A status register is written in 40 ms at most (ST's headers). */
 #define REGISTER_WRITE_LIMIT_US 60000u
 
 #define SR1_QUAD_ENABLE 0x40u
 #define LOW_POWER_CR2_HIGH_PERFORMANCE 0x02u /* MX25R, the second byte of 15h */
 
-/* CR2 of the Macronix octal parts. */
+/* CR2 of the Macronix octal parts, from where their volatile registers begin. */
 #define CR2_MODE 0x000u
 #define CR2_MODE_SPI 0
 #define CR2_MODE_STR 1
@@ -99,6 +99,10 @@ static bool leave_octal_power_up(struct nor* nor) {
 /* Ends in SPI mode, with the id read. */
 static bool recover(struct nor* nor) {
   set_clock(nor, CLOCK_START_HZ);
+  /* First of all out of a continuous read, in which a program that runs from the flash may have
+   * left it: there every command is an address, and what comes back could pass for an id. */
+  nor->mode = NOR_SPI;
+  if (!nor_send(nor, NOR_CMD_LEAVE_CONTINUOUS)) return false;
   if (!in_each_mode(nor, NOR_CMD_WAKE_UP, 0)) return false;
   wait_for_id(nor, WAKE_UP_LIMIT_US);
   if (!in_each_mode(nor, NOR_CMD_RESET_ENABLE, NOR_CMD_RESET)) return false;
@@ -193,18 +197,28 @@ static bool enter_quad(struct nor* nor) {
   return true;
 }
 
+/* That the part, by its own tables, is entered and read as we do it. */
+static bool is_octal_as_we_know_it(const struct sfdp_part* part) {
+  const struct sfdp_octal* octal = &part->octal;
+  return octal->present && octal->inverse_extension && octal->enable_opcode == NOR_CMD_WRITE_CR2 &&
+         octal->enable_address == octal->volatile_registers + CR2_MODE &&
+         octal->enable_value == CR2_MODE_DTR && octal->status_address_size == 4 &&
+         octal->status_dummies == 4 && octal->read_dtr_dummies <= OCTAL_READ_DUMMIES;
+}
+
 /* Into octal mode, if the chip then still answers; else back to SPI mode, which always works. */
 static bool enter_octal(struct nor* nor) {
   const struct nor_config* config = &nor->config;
   if (config->bus->lanes_max < XSPI_8 || config->mode_max < NOR_OCTAL_STR ||
-      !nor->part.octal.present || nor->erase_type.opcode_4byte == 0) {
+      !is_octal_as_we_know_it(&nor->part) || nor->erase_type.opcode_4byte == 0) {
     return true;
   }
   const bool dtr = config->mode_max >= NOR_OCTAL_DTR && nor->part.octal.read_dtr_opcode != 0;
   uint8_t id[NOR_ID_SIZE];
   memcpy(id, nor->id, NOR_ID_SIZE);
-  if (!nor_write_cr2(nor, CR2_DUMMIES, CR2_DUMMIES_20) ||
-      !nor_write_cr2(nor, CR2_MODE, dtr ? CR2_MODE_DTR : CR2_MODE_STR)) {
+  const uint32_t registers = nor->part.octal.volatile_registers;
+  if (!nor_write_cr2(nor, registers + CR2_DUMMIES, CR2_DUMMIES_20) ||
+      !nor_write_cr2(nor, registers + CR2_MODE, dtr ? CR2_MODE_DTR : CR2_MODE_STR)) {
     return false;
   }
   nor->mode = dtr ? NOR_OCTAL_DTR : NOR_OCTAL_STR;

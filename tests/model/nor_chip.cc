@@ -72,6 +72,10 @@ void NorChip::power_up_in(Mode mode) {
   CHECK(mode == Mode::kSpi || part_.bus == Part::Bus::kOctal);
   silicon_->power_up_mode = mode;
 }
+void NorChip::leave_in_continuous_read() {
+  CHECK(part_.bus == Part::Bus::kQuad);
+  silicon_->continuous_read = true;
+}
 void NorChip::blank_sfdp() {
   silicon_->sfdp_blank = true;
 }

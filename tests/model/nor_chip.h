@@ -76,6 +76,9 @@ class NorChip {
   // Powers up in this mode instead of the part's own (a non-volatile setting left by a tester).
   enum class Mode { kSpi, kOctalStr, kOctalDtr };
   void power_up_in(Mode mode);
+  // A program that ran from a quad part has left it in a continuous read: it takes every command
+  // for an address, until power-on or an instruction of all ones.
+  void leave_in_continuous_read();
   // SFDP reads as 0xFF, as on early silicon of some parts.
   void blank_sfdp();
 

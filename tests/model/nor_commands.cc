@@ -115,6 +115,7 @@ constexpr SpiRule kSpiRules[] = {
     {.opcode = 0xe9, .action = Action::kExit4Byte, .parts = Parts::kFourByte},
     {.opcode = 0xb9, .action = Action::kPowerDown},
     {.opcode = 0xab, .action = Action::kRelease},
+    {.opcode = 0xff, .action = Action::kLeaveContinuous},
     {.opcode = 0x66, .action = Action::kResetEnable},
     {.opcode = 0x99, .action = Action::kReset},
 };
@@ -212,7 +213,7 @@ std::uint32_t limit(const Part& part, Clock clock) {
 
 // A driver that looks for a chip sends these before it can know the mode.
 bool may_be_blind(unsigned opcode) {
-  return opcode == 0x9f || opcode == 0xab || opcode == 0x66 || opcode == 0x99;
+  return opcode == 0x9f || opcode == 0xab || opcode == 0x66 || opcode == 0x99 || opcode == 0xff;
 }
 
 bool is_phase(const xspi_phase& phase, unsigned lanes, bool ddr) {

@@ -31,6 +31,7 @@ enum class Action {
   kExit4Byte,
   kPowerDown,
   kRelease,  // from deep power down
+  kLeaveContinuous,
   kResetEnable,
   kReset,
 };

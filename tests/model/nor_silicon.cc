@@ -43,6 +43,7 @@ NorChip::Silicon::Silicon(const Part& part, std::uint64_t seed)
 void NorChip::Silicon::forget_volatile() {
   state_ = {};
   state_.mode = power_up_mode;
+  continuous_read = false;
   write_enabled_ = reset_enabled_ = powered_down_ = program_failed_ = erase_failed_ = false;
   configuration2_ = 0;
 }
@@ -92,6 +93,7 @@ bool NorChip::Silicon::may_come_early(const Decoded& decoded) const {
     case Action::kReadId:
     case Action::kReadStatus:
     case Action::kRelease:
+    case Action::kLeaveContinuous:
     case Action::kResetEnable:
     case Action::kReset:
       return true;
@@ -106,6 +108,10 @@ Time NorChip::Silicon::run(const xspi_command& signals, Time now, std::uint32_t 
   if (!powered) return taken;
   settle(now);
   const Decoded decoded = decode(part_, state_, signals);
+  if (continuous_read) {
+    mistake_for_address(decoded, signals);
+    return taken;
+  }
   if (now < ready_at_) {
     if (!may_come_early(decoded)) complain("a command came before the chip was ready");
     return taken;
@@ -117,6 +123,18 @@ Time NorChip::Silicon::run(const xspi_command& signals, Time now, std::uint32_t 
   }
   if (may_run(decoded.command, clock_hz)) execute(decoded.command, signals, now + taken);
   return taken;
+}
+
+// The array answers, from somewhere.
+void NorChip::Silicon::mistake_for_address(const Decoded& decoded, const xspi_command& signals) {
+  if (decoded.understood && decoded.command.action == Action::kLeaveContinuous) {
+    continuous_read = false;
+    return;
+  }
+  if (!may_come_early(decoded)) complain("a command in a continuous read");
+  if (signals.read != nullptr) {
+    read_array(static_cast<std::uint32_t>(prng_.below(part_.size)), signals);
+  }
 }
 
 bool NorChip::Silicon::may_run_while_busy(const NorCommand& command) const {
@@ -145,6 +163,9 @@ bool NorChip::Silicon::may_run(const NorCommand& command, std::uint32_t clock_hz
     }
     return false;
   }
+  const bool array = command.action == Action::kRead || command.action == Action::kProgram ||
+                     command.action == Action::kErase;
+  if (array && command.address >= part_.size) complain("an address beyond the last byte");
   std::uint32_t clock_max_hz = command.clock_max_hz;
   if (low_power()) {
     clock_max_hz = std::min(clock_max_hz,
@@ -182,6 +203,8 @@ void NorChip::Silicon::execute(const NorCommand& command, const xspi_command& si
       return;
     case Action::kRelease:
       if (std::exchange(powered_down_, false)) ready_at_ = now + part_.deep_power_down_exit;
+      return;
+    case Action::kLeaveContinuous:
       return;
     case Action::kPowerDown:
       powered_down_ = true;

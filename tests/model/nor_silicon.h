@@ -33,6 +33,7 @@ class NorChip::Silicon {
   bool cut = false;
   bool slow = false;
   bool sfdp_blank = false;
+  bool continuous_read = false;
   Mode power_up_mode = Mode::kSpi;
   std::uint64_t operations = 0;
   std::vector<std::string> complaints;
@@ -52,6 +53,7 @@ class NorChip::Silicon {
   void forget_volatile();
   bool may_run(const NorCommand& command, std::uint32_t clock_hz);
   bool may_run_while_busy(const NorCommand& command) const;
+  void mistake_for_address(const Decoded& decoded, const xspi_command& signals);
   bool may_come_early(const Decoded& decoded) const;
   void execute(const NorCommand& command, const xspi_command& signals, Time now);
   void answer(const NorCommand& command, const xspi_command& signals);

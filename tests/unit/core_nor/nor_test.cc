@@ -216,12 +216,57 @@ TEST(Nor, NothingConnectedIsAnErrorInBoundedTime) {
   EXPECT_EQ(bench.start(), DFU_OK) << "it may be repeated";
 }
 
+TEST(Nor, FindsAChipThatAProgramRanFrom) {
+  Bench bench({.part = "MX25R6435F", .lanes = 4});
+  bench.chip.poke(0, noise(bench.part.size));
+  bench.now += 1ms;
+  bench.chip.leave_in_continuous_read();
+  ASSERT_EQ(bench.start(), DFU_OK);
+  EXPECT_EQ(bench.nor.mode, NOR_QUAD);
+  EXPECT_EQ(bench.erase(0), DFU_OK);
+  EXPECT_EQ(bench.write(0, noise(256, 3)), DFU_OK);
+  EXPECT_EQ(bench.read(0, 256), noise(256, 3));
+  EXPECT_EQ(bench.complaints(), "");
+}
+
 TEST(Nor, AnUnknownPartWithoutSfdpIsRefused) {
   Part unknown = *find_part("MX25R6435F");
   unknown.jedec_id = {0xef, 0x40, 0x17};
   Bench bench({.part = "MX25R6435F"}, unknown);
   bench.chip.blank_sfdp();
   EXPECT_EQ(bench.start(), DFU_ERR_VENDOR);
+  EXPECT_EQ(bench.complaints(), "");
+}
+
+// What JESD216 alone gives: quad reads, one lane to program. Failures show when read back.
+TEST(Nor, AnUnknownMakerIsProgrammedBySfdpAlone) {
+  Part part = *find_part("MX25R6435F");
+  part.jedec_id = {0xef, 0x40, 0x17};
+  part.has_low_power = false;
+  Bench bench({.lanes = 4}, part);
+  ASSERT_EQ(bench.start(), DFU_OK);
+  EXPECT_EQ(bench.nor.family, NOR_FAMILY_PLAIN);
+  EXPECT_EQ(bench.nor.mode, NOR_QUAD);
+  EXPECT_EQ(bench.erase(0), DFU_OK);
+  EXPECT_EQ(bench.write(1, noise(600)), DFU_OK);
+  EXPECT_EQ(bench.read(1, 600), noise(600));
+  bench.chip.fail_operation(0);
+  EXPECT_EQ(bench.write(4096, {0}), DFU_OK);
+  EXPECT_EQ(bench.read(4096, 1), Bytes{0xff});
+  EXPECT_EQ(bench.complaints(), "");
+}
+
+// Octal tables that say other than we do keep the part in SPI mode, where it works.
+TEST(Nor, AnOctalPartThatIsEnteredOtherwiseStaysInSpi) {
+  Part part = *find_part("MX66UW1G45G");
+  Bytes sfdp(part.sfdp.begin(), part.sfdp.end());
+  sfdp[0x11d] = 0x03;  // table FF0A, dword 8: the value that enters 8D-8D-8D
+  part.sfdp = sfdp;
+  Bench bench({}, part);
+  ASSERT_EQ(bench.start(), DFU_OK);
+  EXPECT_EQ(bench.nor.mode, NOR_SPI);
+  EXPECT_EQ(bench.write(0x7fff000, noise(256)), DFU_OK);
+  EXPECT_EQ(bench.peek(0x7fff000, 256), noise(256));
   EXPECT_EQ(bench.complaints(), "");
 }
 

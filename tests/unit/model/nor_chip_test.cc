@@ -103,6 +103,15 @@ TEST(NorChip, APageWraps) {
   EXPECT_NE(pins.complaints(), "");
 }
 
+TEST(NorChip, BehindTheLastByteComesTheFirst) {
+  Pins pins("MX25R6435F");
+  pins.chip.poke(0, Bytes{0x12});
+  EXPECT_EQ(pins.read(pins.part.size - 1, 2), (Bytes{0xff, 0x12}));
+  EXPECT_EQ(pins.complaints(), "");
+  EXPECT_EQ(pins.read(pins.part.size, 1), Bytes{0x12});
+  EXPECT_NE(pins.complaints(), "");
+}
+
 TEST(NorChip, WritesNothingWithoutWriteEnable) {
   Pins pins("MX25R6435F");
   pins.transmit(pins.command(0x02, 3, 0), {0});

@@ -107,6 +107,20 @@ TEST(NorFaults, SomeChipsPowerUpInOctalMode) {
   EXPECT_EQ(pins.read_register(0x9f, 3), (Bytes{0xc2, 0x81, 0x3b})) << "a reset returns to it";
 }
 
+// What comes back may look like an id: a driver must not ask before it has ended this.
+TEST(NorFaults, AContinuousReadTakesCommandsForAddresses) {
+  Pins pins("MX25R6435F");
+  pins.chip.poke(0, Bytes(pins.part.size, 0x5a));
+  pins.chip.leave_in_continuous_read();
+  EXPECT_EQ(pins.read_register(0x9f, 3), Bytes(3, 0x5a));
+  pins.send(0x66);
+  pins.send(0x99);
+  EXPECT_EQ(pins.read_register(0x9f, 3), Bytes(3, 0x5a)) << "not even a reset is heard";
+  pins.send(0xff);
+  EXPECT_EQ(pins.read_register(0x9f, 3), (Bytes{0xc2, 0x28, 0x17}));
+  EXPECT_EQ(pins.complaints(), "");
+}
+
 TEST(NorFaults, IsNotReadyAtOnceAfterPowerOn) {
   Pins pins("MX25R6435F");
   pins.chip.power_off(pins.now);
