@@ -100,6 +100,7 @@ class Bench {
   std::uint64_t polls = 0;
   std::uint64_t commands = 0;
   bool controller_broken = false;
+  bool octal_reads_garbled = false;  // a delay that does not fit
 
  private:
   static std::uint32_t now_us(void* self) {
@@ -114,6 +115,11 @@ class Bench {
     EXPECT_TRUE(command->read == nullptr || command->write == nullptr);
     bench.commands += 1;
     bench.now += bench.chip.run(*command, bench.now, bench.hz);
+    if (bench.octal_reads_garbled && command->data_phase.lanes == 8 && command->read != nullptr) {
+      for (std::uint32_t i = 0; i < command->size; ++i) {
+        command->read[i] = static_cast<std::uint8_t>(command->read[i] * 2u + i % 2);
+      }
+    }
     return true;
   }
   static void set_clock(void* self, std::uint32_t hz_max) {

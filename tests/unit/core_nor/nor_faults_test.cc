@@ -135,6 +135,21 @@ TEST_P(NorFaulty, PowerGoneInTheMiddleIsNoticedAtOnce) {
   EXPECT_EQ(bench.read(0, 1024), noise(1024));
 }
 
+// What the host was promised, size and blocks, is that of the chip that was there at the start.
+TEST(NorFaults, AnotherChipThanBeforeIsNotWritten) {
+  Part part = *find_part("MX25R6435F");
+  Bench bench({.part = "MX25R6435F"}, part);
+  ASSERT_EQ(bench.start(), DFU_OK);
+  bench.chip.power_off(bench.now);
+  EXPECT_EQ(bench.write(0, {1}), DFU_ERR_VENDOR);
+  part.jedec_id = {0xc2, 0x28, 0x16};
+  bench.chip.power_on(bench.now);
+  EXPECT_EQ(bench.write(0, {1}), DFU_ERR_VENDOR);
+  EXPECT_EQ(bench.chip.operations(), 0u);
+  part.jedec_id = {0xc2, 0x28, 0x17};
+  EXPECT_EQ(bench.write(0, {1}), DFU_OK);
+}
+
 TEST_P(NorFaulty, ABrokenControllerIsReported) {
   bench.controller_broken = true;
   EXPECT_EQ(bench.erase(0), DFU_ERR_VENDOR);

@@ -256,6 +256,19 @@ TEST(Nor, AnUnknownMakerIsProgrammedBySfdpAlone) {
   EXPECT_EQ(bench.complaints(), "");
 }
 
+TEST(Nor, FallsBackToSpiWhereOctalReadsAreGarbled) {
+  for (const nor_mode mode : {NOR_OCTAL_STR, NOR_OCTAL_DTR}) {
+    Bench bench({.mode_max = mode});
+    bench.octal_reads_garbled = true;
+    ASSERT_EQ(bench.start(), DFU_OK);
+    EXPECT_EQ(bench.nor.mode, NOR_SPI);
+    EXPECT_EQ(bench.erase(0), DFU_OK);
+    EXPECT_EQ(bench.write(3, noise(700)), DFU_OK);
+    EXPECT_EQ(bench.read(3, 700), noise(700));
+    EXPECT_EQ(bench.complaints(), "");
+  }
+}
+
 // Octal tables that say other than we do keep the part in SPI mode, where it works.
 TEST(Nor, AnOctalPartThatIsEnteredOtherwiseStaysInSpi) {
   Part part = *find_part("MX66UW1G45G");
