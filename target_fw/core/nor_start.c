@@ -113,7 +113,8 @@ static bool identify(struct nor* nor) {
   if (!nor_read_sfdp(nor, nor->page, SFDP_SIZE_MAX)) return false;
   nor->family = nor_family(nor->id);
   nor->from_sfdp = sfdp_parse(nor->page, SFDP_SIZE_MAX, &nor->part);
-  if (nor->from_sfdp) return true;
+  /* Every part that we know of shows busy in 05h; one that does not would look idle at once. */
+  if (nor->from_sfdp) return (nor->part.busy & SFDP_BUSY_STATUS_BIT0) != 0;
   const struct sfdp_part* row = nor_part_of_id(nor->id);
   if (row == NULL) return false;
   nor->part = *row;

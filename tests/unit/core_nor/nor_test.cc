@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "tests/sim/prng.h"
 #include "tests/unit/core_nor/bench.h"
 
 namespace gangd::model {
@@ -73,6 +74,34 @@ TEST_P(NorWays, WritesAndReadsAnyPiece) {
       at += 1024;
     }
   }
+  EXPECT_EQ(bench.complaints(), "");
+}
+
+// Erases and writes in any order leave what a simple array would hold.
+TEST_P(NorWays, AnyOrderOfOperationsEqualsAnOracle) {
+  constexpr std::uint32_t kBlock = 65536;
+  constexpr std::uint32_t kSize = 4 * kBlock;
+  Bench bench(GetParam().options);
+  ASSERT_EQ(bench.start(), DFU_OK);
+  const std::uint32_t at = bench.part.size / 2 - kSize / 2;
+  Bytes oracle(kSize, 0xff);
+  sim::Prng prng(20);
+  for (int i = 0; i < 200; ++i) {
+    if (prng.chance(100)) {
+      const auto block = static_cast<std::uint32_t>(prng.below(4)) * kBlock;
+      ASSERT_EQ(bench.erase(at + block + static_cast<std::uint32_t>(prng.below(kBlock))), DFU_OK);
+      std::fill_n(oracle.begin() + block, kBlock, std::uint8_t{0xff});
+    } else {
+      const auto size = static_cast<std::uint32_t>(prng.below(4097));
+      const auto offset = static_cast<std::uint32_t>(prng.below(kSize - size + 1));
+      const Bytes bytes = noise(size, static_cast<std::uint32_t>(i));
+      ASSERT_EQ(bench.write(at + offset, bytes), DFU_OK);
+      for (std::uint32_t k = 0; k < size; ++k) oracle[offset + k] &= bytes[k];
+    }
+  }
+  EXPECT_EQ(bench.peek(at, kSize) == oracle, true);
+  EXPECT_EQ(bench.peek(at - 1, 1), Bytes{0xff});
+  EXPECT_EQ(bench.peek(at + kSize, 1), Bytes{0xff});
   EXPECT_EQ(bench.complaints(), "");
 }
 
@@ -267,6 +296,15 @@ TEST(Nor, FallsBackToSpiWhereOctalReadsAreGarbled) {
     EXPECT_EQ(bench.read(3, 700), noise(700));
     EXPECT_EQ(bench.complaints(), "");
   }
+}
+
+TEST(Nor, APartThatDoesNotShowBusyInItsStatusIsRefused) {
+  Part part = *find_part("MX25R6435F");
+  Bytes sfdp(part.sfdp.begin(), part.sfdp.end());
+  sfdp[0x30 + 13 * 4] = static_cast<std::uint8_t>((sfdp[0x30 + 13 * 4] & ~0x0cu) | 0x08u);
+  part.sfdp = sfdp;
+  Bench bench({.part = "MX25R6435F"}, part);
+  EXPECT_EQ(bench.start(), DFU_ERR_VENDOR);
 }
 
 // Octal tables that say other than we do keep the part in SPI mode, where it works.
