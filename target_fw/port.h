@@ -11,35 +11,39 @@
 
 /* Microseconds since power-on; wraps. Differences up to half an hour are meant. Some 10 cycles. */
 struct clock_port {
-  void *self;
-  uint32_t (*now_us)(void *self);
+  void* self;
+  uint32_t (*now_us)(void* self);
 };
 
 /* USB device controller.
  *
  * An endpoint is named by its address: bit 7 is set for IN. What happens on the bus is told through
- * usb_event() of core/usb_device.h, which may be called from an interrupt. All functions only write
- * registers, except that send() may copy into a FIFO. */
+ * usb_event() of core/usb_device.h, which may be called from an interrupt; in the order of the bus,
+ * even if the controller finds several things at once. All functions only write registers, except
+ * that send() may copy into a FIFO.
+ *
+ * A SETUP is taken at any time. It ends what endpoint 0 was told to send or to receive and lifts
+ * its stall; a bus reset does so on all endpoints, and closes those but 0. */
 struct usb_port {
-  void *self;
+  void* self;
   /* Shows the device to the host (pull-up), or hides it. */
-  void (*connect)(void *self, bool shown);
+  void (*connect)(void* self, bool shown);
   /* From the status stage of SET_ADDRESS on. Called before that stage is sent. */
-  void (*set_address)(void *self, uint8_t address);
+  void (*set_address)(void* self, uint8_t address);
   /* A bulk endpoint becomes usable: its toggle is reset, its halt cleared. Endpoint 0 always is. */
-  void (*open)(void *self, uint8_t endpoint, uint16_t packet_max);
+  void (*open)(void* self, uint8_t endpoint, uint16_t packet_max);
   /* It answers nothing more; a transfer on it is forgotten. */
-  void (*close)(void *self, uint8_t endpoint);
+  void (*close)(void* self, uint8_t endpoint);
   /* Answers STALL until unstall(); for endpoint 0, both directions until the next SETUP. */
-  void (*stall)(void *self, uint8_t endpoint);
-  void (*unstall)(void *self, uint8_t endpoint);
+  void (*stall)(void* self, uint8_t endpoint);
+  void (*unstall)(void* self, uint8_t endpoint);
   /* Starts a transfer of `size` bytes, in packets; 0 is one empty packet. `bytes` stays untouched
    * until USB_SENT. One at a time on an endpoint. */
-  void (*send)(void *self, uint8_t endpoint, const uint8_t *bytes, uint32_t size);
+  void (*send)(void* self, uint8_t endpoint, const uint8_t* bytes, uint32_t size);
   /* Ready to receive up to `size` bytes: USB_RECEIVED comes when they are there, or at a short
    * packet. For endpoint 0 the core asks for the size that the SETUP announced; 0 is the status
    * stage of a control read. */
-  void (*receive)(void *self, uint8_t endpoint, uint8_t *bytes, uint32_t size);
+  void (*receive)(void* self, uint8_t endpoint, uint8_t* bytes, uint32_t size);
 };
 
 /* Lanes and edges of one phase of a flash command. */
@@ -60,19 +64,19 @@ struct xspi_command {
   uint8_t address_size;     /* bytes: 3 or 4 */
   uint8_t dummy_cycles;
   uint32_t address;
-  uint8_t *read;        /* filled from the chip, or NULL */
-  const uint8_t *write; /* sent to the chip, or NULL; not both */
+  uint8_t* read;        /* filled from the chip, or NULL */
+  const uint8_t* write; /* sent to the chip, or NULL; not both */
   uint32_t size;
 };
 
 /* Serial-flash controller. */
 struct xspi_port {
-  void *self;
+  void* self;
   /* Runs one command and returns when the bus is idle again; takes as long as its clocks do: some
    * 100 us for 4096 bytes on four lanes at 80 MHz. False: the controller failed (time-out). */
-  bool (*run)(void *self, const struct xspi_command *command);
+  bool (*run)(void* self, const struct xspi_command* command);
   /* The fastest clock allowed from now on, in Hz; the chip's own limit in its present mode. */
-  void (*set_clock)(void *self, uint32_t hz_max);
+  void (*set_clock)(void* self, uint32_t hz_max);
   /* How many data lanes the board has wired: 1, 2, 4 or 8. */
   uint8_t lanes_max;
 };

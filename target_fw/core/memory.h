@@ -31,8 +31,8 @@ struct memory_geometry {
 };
 
 struct memory {
-  void *self;
-  const char *name; /* for the layout string: letters, digits, spaces */
+  void* self;
+  const char* name; /* for the layout string: letters, digits, spaces */
   struct memory_geometry geometry;
   bool readable;
   bool erasable;
@@ -42,20 +42,20 @@ struct memory {
    * the memory, is allowed by the three flags, and is aligned to write_size. */
 
   /* Begins to erase the block that holds `address`. */
-  void (*erase)(void *self, uint32_t address);
+  void (*erase)(void* self, uint32_t address);
   /* Begins to erase everything. */
-  void (*erase_all)(void *self);
+  void (*erase_all)(void* self);
   /* Begins to write. The bytes stay as they are until the operation has ended. */
-  void (*write)(void *self, uint32_t address, const uint8_t *bytes, uint32_t size);
+  void (*write)(void* self, uint32_t address, const uint8_t* bytes, uint32_t size);
   /* Goes on with the operation, and says how it stands. */
-  struct memory_progress (*poll)(void *self);
+  struct memory_progress (*poll)(void* self);
   /* Reads at the speed of the bus; at most 4096 bytes. Not while an operation runs. */
-  enum dfu_status (*read)(void *self, uint32_t address, uint8_t *bytes, uint32_t size);
+  enum dfu_status (*read)(void* self, uint32_t address, uint8_t* bytes, uint32_t size);
   /* Milliseconds that an erase of one block, of everything, or a write of `size` bytes takes as
    * long as nothing is wrong: what the host is told to wait. */
-  uint32_t (*erase_ms)(void *self);
-  uint32_t (*erase_all_ms)(void *self);
-  uint32_t (*write_ms)(void *self, uint32_t size);
+  uint32_t (*erase_ms)(void* self);
+  uint32_t (*erase_all_ms)(void* self);
+  uint32_t (*write_ms)(void* self, uint32_t size);
 };
 
 #endif

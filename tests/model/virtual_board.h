@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/model/nor_chip.h"
+#include "tests/model/transfer.h"
 
 namespace gangd::model {
 
@@ -22,16 +23,8 @@ class VirtualBoard {
     bool high_speed = true;
   };
 
-  enum class Outcome { kDone, kStalled, kUnplugged, kCancelled, kOverflow };
-
-  // One USB transfer. The caller owns it and keeps it until it is completed.
-  struct Transfer {
-    std::uint8_t endpoint = 0;            // address; bit 7 for IN; 0 for control
-    std::array<std::uint8_t, 8> setup{};  // control only; its bit 7 of byte 0 gives the direction
-    std::vector<std::uint8_t> data;       // OUT: what is sent; IN: sized to what may come
-    Outcome outcome = Outcome::kDone;
-    std::uint32_t actual = 0;  // bytes that were transferred
-  };
+  using Outcome = model::Outcome;
+  using Transfer = model::Transfer;
 
   explicit VirtualBoard(const Options& options);
   ~VirtualBoard();
@@ -49,9 +42,9 @@ class VirtualBoard {
   void cancel(Transfer& transfer, Time now);
   void bus_reset(Time now);
 
-  // Lets the firmware run up to `now`. Returns when it next wants to; Time::max() is: when something
-  // is submitted. A transfer that ends later than `now` (the firmware was in the middle of a
-  // command on the flash bus) is completed by a later call.
+  // Lets the firmware run up to `now`. Returns when it next wants to; Time::max() is: when
+  // something is submitted. A transfer that ends later than `now` (the firmware was in the middle
+  // of a command on the flash bus) is completed by a later call.
   Time advance(Time now);
 
   // Called from within the functions above when a transfer has ended; may submit others.
