@@ -5,6 +5,7 @@
 #ifndef GANGD_TARGET_FW_CORE_DEVICE_H
 #define GANGD_TARGET_FW_CORE_DEVICE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "target_fw/core/dfu.h"
@@ -12,37 +13,53 @@
 #include "target_fw/core/usb_device.h"
 #include "target_fw/port.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define DEVICE_MEMORIES_MAX 4
 #define DEVICE_UID_SIZE 12
+/* How long the device hides before it comes back as another one. The port of a hub is asked every
+ * 256 ms at most (bInterval of its status endpoint at high speed, USB 2.0, 11.12.1, gives 255 ms at
+ * full speed); less might go unnoticed. */
+#define DEVICE_AWAY_MS 300
 
 /* What a board is. Constant; outlives the device. */
 struct device_identity {
-  uint16_t usb_vendor;  /* of the board's maker; 1209:0001 (pid.codes, for tests) by default */
+  uint16_t usb_vendor; /* of the board's maker; 1209:0001 (pid.codes, for tests) by default */
   uint16_t usb_product;
-  uint16_t usb_release; /* bcdDevice */
-  const char *manufacturer;
-  const char *product;
+  uint16_t usb_release;         /* bcdDevice */
+  const char* manufacturer;     /* ASCII, at most 126 characters */
+  const char* product;          /* the same */
   uint8_t uid[DEVICE_UID_SIZE]; /* the chip's 96 bits; told as a serial number of 24 hex digits */
   bool high_speed;
+  /* How to start the firmware that was written; NULL: the device stays in DFU mode. */
+  const struct dfu_leave* leave;
 };
 
 struct device {
-  const struct device_identity *identity;
-  const struct clock_port *clock;
-  const struct memory *memories;
+  const struct device_identity* identity;
+  const struct clock_port* clock;
+  const struct memory* memories;
   uint8_t memories_count;
   struct usb_device usb;
   struct dfu dfu;
+  bool away; /* hidden from the bus for a moment */
+  uint32_t away_since_us;
 };
 
 /* The memories are an array of 1 to DEVICE_MEMORIES_MAX that outlives the device. Ends with the
  * device shown on the bus. */
-void device_init(struct device *device, const struct device_identity *identity,
-                 const struct clock_port *clock, const struct usb_port *usb,
-                 const struct memory *memories, uint8_t memories_count);
+void device_init(struct device* device, const struct device_identity* identity,
+                 const struct clock_port* clock, const struct usb_port* usb,
+                 const struct memory* memories, uint8_t memories_count);
 
 /* Does what there is to do. Returns after how many microseconds it wants to be called again if no
  * event comes before: 0 at once, UINT32_MAX only for an event. */
-uint32_t device_poll(struct device *device);
+uint32_t device_poll(struct device* device);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,0 +1,166 @@
+#include "target_fw/core/flash_job.h"
+
+#include <stddef.h>
+
+void flash_job_init(struct flash_job* job, const struct clock_port* clock,
+                    const struct memory* memories) {
+  job->clock = clock;
+  job->memories = memories;
+  job->phase = FLASH_NONE;
+  job->result = DFU_OK;
+  job->pointer = 0;
+  job->chip_busy = false;
+  job->free_block = 0;
+}
+
+uint8_t* flash_job_block(struct flash_job* job) {
+  return job->blocks[job->free_block];
+}
+
+void flash_job_accept(struct flash_job* job, const struct flash_order* order) {
+  job->order = *order;
+  job->phase = FLASH_ACCEPTED;
+  job->result = DFU_OK;
+}
+
+void flash_job_start(struct flash_job* job) {
+  if (job->phase == FLASH_ACCEPTED) job->phase = FLASH_WAITING;
+}
+
+void flash_job_drop(struct flash_job* job) {
+  job->phase = FLASH_NONE;
+  job->result = DFU_OK;
+}
+
+static uint32_t now_us(const struct flash_job* job) {
+  return job->clock->now_us(job->clock->self);
+}
+
+static void end(struct flash_job* job, enum dfu_status result) {
+  job->phase = FLASH_DONE;
+  job->result = result;
+}
+
+/* Whether the memory may do it: the promise of memory.h. Differences, not sums, because an address
+ * near the top of 32 bits would wrap. */
+static enum dfu_status check(const struct flash_order* order, const struct memory* memory) {
+  const struct memory_geometry* geometry = &memory->geometry;
+  bool is_write = order->action == FLASH_WRITE;
+  if (is_write ? !memory->writable : !memory->erasable) return DFU_ERR_WRITE;
+  if (order->action == FLASH_ERASE_ALL) return DFU_OK;
+  uint32_t offset = order->address - geometry->address;
+  if (order->address < geometry->address || offset >= geometry->size) return DFU_ERR_ADDRESS;
+  if (!is_write) return DFU_OK;
+  if (order->size > geometry->size - offset) return DFU_ERR_ADDRESS;
+  if (offset % geometry->write_size != 0 || order->size % geometry->write_size != 0) {
+    return DFU_ERR_ADDRESS;
+  }
+  return DFU_OK;
+}
+
+static uint32_t expected_ms(const struct flash_order* order, const struct memory* memory) {
+  switch (order->action) {
+    case FLASH_ERASE:
+      return memory->erase_ms(memory->self);
+    case FLASH_ERASE_ALL:
+      return memory->erase_all_ms(memory->self);
+    case FLASH_WRITE:
+      return memory->write_ms(memory->self, order->size);
+    default:
+      return 0;
+  }
+}
+
+static void run_on_chip(struct flash_job* job, const struct memory* memory) {
+  const struct flash_order* order = &job->order;
+  enum dfu_status status = check(order, memory);
+  if (status != DFU_OK) {
+    end(job, status);
+    return;
+  }
+  job->phase = FLASH_RUNNING;
+  job->chip_busy = true;
+  job->busy_memory = order->memory;
+  job->expected_ms = expected_ms(order, memory);
+  job->began_us = job->polled_us = now_us(job);
+  job->poll_in_us = 0;
+  if (order->action == FLASH_WRITE) {
+    const uint8_t* bytes = flash_job_block(job);
+    job->free_block ^= 1;
+    memory->write(memory->self, order->address, bytes, order->size);
+  } else if (order->action == FLASH_ERASE) {
+    memory->erase(memory->self, order->address);
+  } else {
+    memory->erase_all(memory->self);
+  }
+}
+
+static void begin(struct flash_job* job) {
+  switch (job->order.action) {
+    case FLASH_SET_POINTER:
+      job->pointer = job->order.address;
+      end(job, DFU_OK);
+      break;
+    case FLASH_REFUSE:
+      end(job, job->order.refusal);
+      break;
+    default:
+      run_on_chip(job, &job->memories[job->order.memory]);
+      break;
+  }
+}
+
+static bool needs_chip(const struct flash_order* order) {
+  return order->action != FLASH_SET_POINTER && order->action != FLASH_REFUSE;
+}
+
+static void poll_chip(struct flash_job* job) {
+  uint32_t now = now_us(job);
+  /* A request of the host is no reason to disturb a chip that has said when to ask again. */
+  if (now - job->polled_us < job->poll_in_us) return;
+  const struct memory* memory = &job->memories[job->busy_memory];
+  struct memory_progress progress = memory->poll(memory->self);
+  job->polled_us = now;
+  job->poll_in_us = progress.poll_in_us;
+  if (progress.state == MEMORY_BUSY) return;
+  job->chip_busy = false;
+  if (job->phase != FLASH_RUNNING) return;
+  end(job, progress.state == MEMORY_FAILED ? progress.status : DFU_OK);
+}
+
+uint32_t flash_job_poll(struct flash_job* job) {
+  if (job->chip_busy) poll_chip(job);
+  if (job->phase == FLASH_WAITING && !(job->chip_busy && needs_chip(&job->order))) {
+    begin(job);
+    if (job->phase == FLASH_RUNNING) poll_chip(job);
+  }
+  if (!job->chip_busy) return UINT32_MAX;
+  uint32_t since = now_us(job) - job->polled_us;
+  return since < job->poll_in_us ? job->poll_in_us - since : 0;
+}
+
+uint32_t flash_job_chip_ms(const struct flash_job* job) {
+  if (!job->chip_busy) return 0;
+  uint32_t elapsed_ms = (now_us(job) - job->began_us) / 1000;
+  /* Never 0: a hundred such answers in a row, and dfu-util gives the device up as stuck. */
+  if (elapsed_ms < job->expected_ms) return job->expected_ms - elapsed_ms;
+  /* It takes longer than it should. Asking each millisecond for a minute helps nobody; an eighth
+   * of the expected time loses little. */
+  return job->expected_ms / 8 + 1;
+}
+
+uint32_t flash_job_remaining_ms(const struct flash_job* job) {
+  uint32_t before = flash_job_chip_ms(job);
+  switch (job->phase) {
+    case FLASH_RUNNING:
+      return before;
+    case FLASH_ACCEPTED:
+    case FLASH_WAITING: {
+      if (!needs_chip(&job->order)) return 0;
+      uint32_t own = expected_ms(&job->order, &job->memories[job->order.memory]);
+      return before + (own == 0 ? 1 : own);
+    }
+    default:
+      return 0;
+  }
+}

@@ -1,0 +1,119 @@
+#include "target_fw/core/descriptors.h"
+
+#include <set>
+#include <string>
+
+#include "tests/unit/core/board.h"
+
+namespace gangd::model {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+Bytes descriptor(Board& board, std::uint8_t type, std::uint8_t index = 0) {
+  return board.read(0x80, 6, static_cast<std::uint16_t>(type << 8 | index), 255).bytes;
+}
+
+std::string layout(memory_geometry geometry, const char* name = "NOR", bool r = true, bool e = true,
+                   bool w = true) {
+  const std::uint64_t now = 0;
+  FakeMemory::Options options;
+  options.name = name;
+  options.geometry = geometry;
+  options.geometry.size = 0;  // no bytes are needed
+  options.readable = r;
+  options.erasable = e;
+  options.writable = w;
+  FakeMemory fake(options, now);
+  memory table = fake.as_memory();
+  table.geometry = geometry;
+  char text[USB_STRING_CHARACTERS_MAX + 1];
+  const std::uint32_t size = descriptors_layout(&table, text);
+  EXPECT_EQ(std::string(text).size(), size);
+  return text;
+}
+
+// Every byte is what an operating system decides by, so they are spelt out.
+TEST(Descriptors, TheDeviceIsUsb20OfItsOwnMaker) {
+  Board board;
+  EXPECT_EQ(descriptor(board, 1), (Bytes{18, 1, 0x00, 0x02, 0, 0, 0, 64, 0x09, 0x12, 0x01, 0x00,
+                                         0x00, 0x01, 1, 2, 3, 1}));
+  EXPECT_EQ(descriptor(board, 6), (Bytes{10, 6, 0x00, 0x02, 0, 0, 0, 64, 1, 0}));
+}
+
+TEST(Descriptors, TheConfigurationHasAnAlternateSettingForEachMemory) {
+  Board board({.memories = {{}, {.name = "Internal"}}, .can_leave = true});
+  const Bytes expected = {9, 2,    36,   0,    1,    1,    0,    0x80, 50,  //
+                          9, 4,    0,    0,    0,    0xfe, 0x01, 0x02, 4,   //
+                          9, 4,    0,    1,    0,    0xfe, 0x01, 0x02, 5,   //
+                          9, 0x21, 0x0b, 0xff, 0x00, 0x00, 0x10, 0x1a, 0x01};
+  EXPECT_EQ(descriptor(board, 2), expected);
+  Bytes other = expected;
+  other[1] = 7;
+  EXPECT_EQ(descriptor(board, 7), other);
+  EXPECT_TRUE(descriptor(board, 2, 1).empty()) << "there is one configuration";
+}
+
+// Without firmware to start, the device stays after a manifestation, and says so.
+TEST(Descriptors, ManifestationIsToleratedWhereNothingIsStarted) {
+  Board stays({.can_leave = false});
+  EXPECT_EQ(descriptor(stays, 2).at(20), 0x0f);
+}
+
+TEST(Descriptors, AFullSpeedDeviceHasNoOtherSpeed) {
+  Board board({.high_speed = false});
+  EXPECT_TRUE(descriptor(board, 6).empty());
+  EXPECT_TRUE(descriptor(board, 7).empty());
+  EXPECT_TRUE(descriptor(board, 15).empty()) << "BOS";
+}
+
+TEST(Descriptors, StringsNameMakerProductAndEachChip) {
+  Board board({.serial = 0x98});
+  EXPECT_EQ(descriptor(board, 3, 0), (Bytes{4, 3, 0x09, 0x04}));
+  EXPECT_EQ(board.string(1), "gangd");
+  EXPECT_EQ(board.string(2), "Test board");
+  EXPECT_EQ(board.string(3), "0123456789ABCDEFFEDCBA98");
+  EXPECT_EQ(board.string(4), "@External NOR /0x90000000/256*004Kg");
+  EXPECT_EQ(board.string(5), "") << "there is one memory";
+}
+
+// GETSTATUS names a text for each error; a host shows it to the operator.
+TEST(Descriptors, EachStatusHasItsOwnText) {
+  Board board;
+  std::set<std::string> texts;
+  for (int status = DFU_ERR_TARGET; status <= DFU_ERR_STALLEDPKT; ++status) {
+    texts.insert(board.string(static_cast<std::uint8_t>(DFU_STATUS_STRING + status)));
+  }
+  EXPECT_EQ(texts.size(), 15u);
+  EXPECT_FALSE(texts.contains(""));
+  EXPECT_EQ(board.string(DFU_STATUS_STRING), "") << "OK needs none";
+  EXPECT_EQ(board.string(DFU_STATUS_STRING + 16), "");
+}
+
+TEST(Descriptors, LayoutsUseTheUnitThatFits) {
+  EXPECT_EQ(layout({0x90000000, 128u << 20, 65536, 1}), "@NOR /0x90000000/2048*064Kg");
+  EXPECT_EQ(layout({0x08000000, 2u << 20, 128u << 10, 32}), "@NOR /0x08000000/16*128Kg");
+  EXPECT_EQ(layout({0x70000000, 256u << 20, 1u << 20, 1}), "@NOR /0x70000000/256*001Mg");
+  EXPECT_EQ(layout({0x0800ABCD, 4096, 256, 1}), "@NOR /0x0800ABCD/16*256Bg");
+  EXPECT_EQ(layout({0, 0x80000000, 1, 1}), "@NOR /0x00000000/2147483648*001Bg");
+}
+
+// The letters a to g of the form: 1 readable, 2 erasable, 4 writable.
+TEST(Descriptors, LayoutsTellWhatIsAllowed) {
+  std::string letters;
+  for (int bits = 1; bits < 8; ++bits) {
+    letters += layout({0, 4096, 4096, 1}, "x", bits & 1, bits & 2, bits & 4).back();
+  }
+  EXPECT_EQ(letters, "abcdefg");
+}
+
+// A longer string would have a bLength that does not fit into a byte.
+TEST(Descriptors, ALongNameIsCutAndTheLayoutIsNot) {
+  const std::string name(300, 'n');
+  const std::string text = layout({0xffffffff, 0xffffffff, 1, 1}, name.c_str());
+  EXPECT_EQ(text.size(), 126u);
+  EXPECT_EQ(text.substr(text.size() - 29), " /0xFFFFFFFF/4294967295*001Bg");
+}
+
+}  // namespace
+}  // namespace gangd::model
