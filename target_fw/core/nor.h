@@ -14,6 +14,10 @@
 #include "target_fw/core/status.h"
 #include "target_fw/port.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* In rising order: nor_config.mode_max allows those up to it. */
 enum nor_mode {
   NOR_SPI,
@@ -80,5 +84,9 @@ enum dfu_status nor_start(struct nor* nor, const struct nor_config* config);
 
 /* Leaves the chip as power-on does, for the program that comes next. */
 void nor_release(struct nor* nor);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
