@@ -13,8 +13,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A look for events is followed by up to 256 resumes: so many without time passing are no work.
-constexpr std::uint64_t kLooksWithoutTimeMax = 100'000;
+// A look for events is followed by up to 256 resumes: so many looks, or events, without time
+// passing are no work.
+constexpr std::uint64_t kStepsWithoutTimeMax = 100'000;
 
 // Mostly short, sometimes as long as a busy machine takes: where races come to light.
 Duration latency(Prng& prng, Duration usual, Duration rare) {
@@ -97,8 +98,8 @@ bool SimPort::wait(Instant deadline) {
   const Instant next = scheduled_.empty() ? Instant::max() : scheduled_.begin()->first.first;
   const Instant until = std::min(next, deadline);
   if (until == Instant::max()) return false;
-  looks_without_time_ = until > now_ ? 0 : looks_without_time_ + 1;
-  CHECK(looks_without_time_ < kLooksWithoutTimeMax, "tasks run on and on and none waits");
+  if (until > now_) steps_without_time_ = 0;
+  CHECK(++steps_without_time_ < kStepsWithoutTimeMax, "tasks run on and on and none waits");
   now_ = std::max(now_, until);
   return true;
 }
@@ -108,6 +109,7 @@ Event* SimPort::next_event() {
   if (first == scheduled_.end() || first->first.first > now_) return nullptr;
   Event* event = first->second;
   scheduled_.erase(first);
+  CHECK(++steps_without_time_ < kStepsWithoutTimeMax, "{} comes on and on", event->event_name());
   trace_.line(now_, "event", event->event_name());
   return event;
 }

@@ -51,7 +51,7 @@ class SimPort final : public Port {
   Instant now_{};
   std::map<Key, Event*> scheduled_;
   std::uint64_t scheduled_count_ = 0;
-  std::uint64_t looks_without_time_ = 0;
+  std::uint64_t steps_without_time_ = 0;
   std::function<void()> check_;
 };
 

@@ -109,6 +109,19 @@ TEST_F(SimPortTest, WorkersRunAsManyJobsAtOnceAsTheyHaveThreads) {
   }
 }
 
+// A model that wakes itself at the same moment for ever would hang a run of many seeds.
+TEST_F(SimPortTest, AnEventThatComesWithoutTimePassingIsABug) {
+  struct Restless : Event {
+    explicit Restless(SimPort& p) : port(p) {}
+    ~Restless() override { port.withdraw(*this); }
+    void on_loop() override { port.schedule(*this, port.now()); }
+    std::string_view event_name() const override { return "restless"; }
+    SimPort& port;
+  } restless(port_);
+  port_.schedule(restless, Instant(1s));
+  EXPECT_DEATH(turn(), "restless comes on and on");
+}
+
 TEST_F(SimPortTest, ChecksRunAtEachStep) {
   int steps = 0;
   port_.at_each_step([&steps] { ++steps; });
