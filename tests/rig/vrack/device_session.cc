@@ -1,6 +1,5 @@
 #include "tests/rig/vrack/device_session.h"
 
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -21,7 +20,7 @@ std::uint8_t to_byte(std::uint32_t number) {
 }  // namespace
 
 DeviceSession::DeviceSession(Rack::Place& place, SocketStream& stream, UrbTable::Unlinked answer,
-                             int pipe, int answers)
+                             int pipe, SocketStream* answers)
     : place_(place),
       device_(*place.device()),
       stream_(stream),
@@ -34,9 +33,7 @@ DeviceSession::DeviceSession(Rack::Place& place, SocketStream& stream, UrbTable:
 
 DeviceSession::~DeviceSession() {
   stream_.on_sent = nullptr;
-  for (const int descriptor : {pipe_, answers_}) {
-    if (descriptor >= 0) close(descriptor);
-  }
+  if (pipe_ >= 0) close(pipe_);
 }
 
 Task<void> DeviceSession::run() {
@@ -71,7 +68,7 @@ Task<Status> DeviceSession::serve_one(const Header& header) {
       urbs_.unlink(header);
       co_return Status();
     case kCall:
-      if (answers_ >= 0) co_return co_await answer_call(header);
+      if (answers_ != nullptr) co_return co_await answer_call(header);
       break;
   }
   co_return Error(Code::kInvalid, "unknown command {}", std::uint32_t{header.command});
@@ -88,8 +85,7 @@ Task<Status> DeviceSession::answer_call(const Header& header) {
   answer.ret_call = {};
   answer.ret_call.status = static_cast<std::uint32_t>(status);
   answer.ret_call.value = value;
-  // One call at a time, so the socket has room. A caller that has died shows at the stream.
-  (void)!send(answers_, &answer, sizeof answer, MSG_NOSIGNAL | MSG_DONTWAIT);
+  answers_->write({reinterpret_cast<const std::uint8_t*>(&answer), sizeof answer});
   co_return Status();
 }
 
@@ -138,7 +134,7 @@ Task<int> DeviceSession::claim(std::uint8_t interface) {
 Task<Status> DeviceSession::leave() {
   urbs_.unlink_all([](std::uint8_t) { return true; });
   co_await urbs_.wait_empty();
-  if (answers_ >= 0) co_await device_.release_all(this);
+  if (answers_ != nullptr) co_await device_.release_all(this);
   co_return Status();
 }
 

@@ -16,12 +16,12 @@ class DeviceSession final : private DeviceUser {
  public:
   // `place` has a device. An importer drives it alone, as a host controller does.
   static DeviceSession for_importer(Rack::Place& place, SocketStream& stream) {
-    return DeviceSession(place, stream, UrbTable::Unlinked::kRetUnlink, -1, -1);
+    return DeviceSession(place, stream, UrbTable::Unlinked::kRetUnlink, -1, nullptr);
   }
-  // Takes the descriptors: the pipe that tells of URBs to reap, and the socket for answers to
-  // calls.
-  static DeviceSession for_file(Rack::Place& place, SocketStream& stream, int pipe, int answers) {
-    return DeviceSession(place, stream, UrbTable::Unlinked::kRetSubmit, pipe, answers);
+  // Takes the pipe that tells of URBs to reap; `answers` is for those to calls.
+  static DeviceSession for_file(Rack::Place& place, SocketStream& stream, int pipe,
+                                SocketStream& answers) {
+    return DeviceSession(place, stream, UrbTable::Unlinked::kRetSubmit, pipe, &answers);
   }
   ~DeviceSession();
 
@@ -29,7 +29,7 @@ class DeviceSession final : private DeviceUser {
 
  private:
   DeviceSession(Rack::Place& place, SocketStream& stream, UrbTable::Unlinked answer, int pipe,
-                int answers);
+                SocketStream* answers);
   // Not to be moved: the stream and the device know its address.
   DeviceSession(const DeviceSession&) = delete;
   DeviceSession& operator=(const DeviceSession&) = delete;
@@ -49,7 +49,8 @@ class DeviceSession final : private DeviceUser {
   Rack::Place& place_;
   UsbDevice& device_;
   SocketStream& stream_;
-  const int pipe_, answers_;
+  const int pipe_;
+  SocketStream* const answers_;  // null for an importer
   UrbTable urbs_;
 };
 

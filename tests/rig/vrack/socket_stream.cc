@@ -54,6 +54,10 @@ SocketStream::~SocketStream() {
   for (const int descriptor : descriptors_) ::close(descriptor);
 }
 
+void SocketStream::finish_writing() {
+  if (fd_ >= 0) shutdown(fd_, SHUT_WR);
+}
+
 void SocketStream::close() {
   if (fd_ < 0) return;
   if (std::exchange(watched_, false)) port_.unwatch(*this);

@@ -33,6 +33,8 @@ class SocketStream final : private EpollPort::Watch {
   void write(ByteView first, ByteView second = {});
   // Sends descriptors along with the bytes, which must be few enough to be taken at once.
   Status write_with_descriptor(ByteView bytes, int descriptor);
+  // The other end reads that this was all; it can still be read from.
+  void finish_writing();
   // What is queued is lost.
   void close();
   // Whether nobody is at the other end, though not all that came may have been read.

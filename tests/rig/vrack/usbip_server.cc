@@ -150,11 +150,24 @@ Task<Status> UsbipServer::open(SocketStream& stream) {
     stream.write(bytes_of(answer_to(kRepOpen, static_cast<std::uint32_t>(refused))));
     co_return Status();
   }
-  const UsbDevice& device = *place->device();
-  DeviceSession session = DeviceSession::for_file(*place, stream, pipe, answers);
+  SocketStream calls(port_, answers);
+  co_await serve_file(*place, stream, pipe, calls, *slot);
+  // The device may have gone before the program closes the file. Until then what the program has
+  // lent to usbfs and not reaped counts.
+  calls.finish_writing();
+  std::uint8_t ignored = 0;
+  (void)co_await calls.read(std::span(&ignored, 1));
+  memory_.free_slot(*slot);
+  co_return Status();
+}
+
+Task<void> UsbipServer::serve_file(Rack::Place& place, SocketStream& stream, int pipe,
+                                   SocketStream& calls, std::uint32_t slot) {
+  const UsbDevice& device = *place.device();
+  DeviceSession session = DeviceSession::for_file(place, stream, pipe, calls);
   const Identity& identity = device.identity();
   OpenReply reply;
-  reply.slot = *slot;
+  reply.slot = slot;
   reply.speed = device.speed();
   reply.configuration = device.configuration();
   reply.descriptors_size =
@@ -164,8 +177,6 @@ Task<Status> UsbipServer::open(SocketStream& stream) {
   stream.write(bytes_of(reply), identity.device);
   stream.write(identity.configurations);
   co_await session.run();
-  memory_.free_slot(*slot);
-  co_return Status();
 }
 
 }  // namespace gangd::rig

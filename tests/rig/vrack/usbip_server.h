@@ -28,6 +28,8 @@ class UsbipServer {
   void list_devices(SocketStream& stream) const;
   Task<Status> import(SocketStream& stream);
   Task<Status> open(SocketStream& stream);
+  Task<void> serve_file(Rack::Place& place, SocketStream& stream, int pipe, SocketStream& calls,
+                        std::uint32_t slot);
 
   EpollPort& port_;
   Rack& rack_;
