@@ -86,12 +86,14 @@ class VirtualBoard::Board {
   void completed(Transfer& transfer);
   void deliver(Time now);
   void lose_power(Time now);
+  void attach();
   void detach();
 
   VirtualBoard& facade_;
   NorChip chip_;
   clock_port clock_{};
   xspi_port bus_{};
+  const bool enumerate_;
   device_identity identity_{};
   nor nor_{};
   device device_{};
@@ -117,6 +119,7 @@ class VirtualBoard::Board {
 VirtualBoard::Board::Board(VirtualBoard& facade, const Options& options)
     : facade_(facade),
       chip_(part_of(options), options.seed),
+      enumerate_(options.enumerate),
       usb_(device_.usb, options.high_speed) {
   clock_.self = this;
   clock_.now_us = [](void* self) {
@@ -177,7 +180,9 @@ void VirtualBoard::Board::cancel(Transfer& transfer, Time now) {
 void VirtualBoard::Board::bus_reset(Time now) {
   if (!attached_) return;
   time_ = std::max(time_, now);
-  greet();
+  if (enumerate_) return greet();
+  usb_.bus_reset();
+  wake_ = time_;
 }
 
 Time VirtualBoard::Board::advance(Time now) {
@@ -229,11 +234,9 @@ void VirtualBoard::Board::start_firmware() {
 }
 
 void VirtualBoard::Board::shown_changed(bool shown) {
-  if (shown) {
-    greet();
-  } else {
-    detach();
-  }
+  if (!shown) return detach();
+  if (enumerate_) return greet();
+  attach();
 }
 
 void VirtualBoard::Board::greet() {
@@ -282,10 +285,14 @@ void VirtualBoard::Board::greeted() {
     case Greeting::kConfigure:
       break;
   }
-  const bool was_attached = std::exchange(attached_, true);
-  if (!was_attached && facade_.on_attach) facade_.on_attach(true);
+  attach();
   for (Transfer* transfer : std::exchange(held_, {})) usb_.submit(*transfer);
   wake_ = time_;
+}
+
+void VirtualBoard::Board::attach() {
+  const bool was_attached = std::exchange(attached_, true);
+  if (!was_attached && facade_.on_attach) facade_.on_attach(true);
 }
 
 // The next one of the endpoint's queue can begin.

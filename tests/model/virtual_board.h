@@ -21,6 +21,9 @@ class VirtualBoard {
     std::array<std::uint8_t, 12> uid{};
     std::uint64_t seed = 1;
     bool high_speed = true;
+    // Whether the host's part is played when it appears: reset, address, configuration. False: who
+    // owns the board does that, as a model of a host controller; it is attached when it is shown.
+    bool enumerate = true;
   };
 
   using Outcome = model::Outcome;
@@ -55,7 +58,7 @@ class VirtualBoard {
   NorChip& chip();
   std::string serial() const;  // as the device reports it
   bool high_speed() const;
-  // What the bus sees at enumeration.
+  // What the bus saw at enumeration.
   std::vector<std::uint8_t> device_descriptor() const;
   std::vector<std::uint8_t> configuration_descriptor() const;
 

@@ -12,6 +12,7 @@ model::VirtualBoard::Options options_for(const std::string& part, std::size_t in
   model::VirtualBoard::Options options;
   options.part = part;
   options.seed = index + 1;
+  options.enumerate = false;  // usb_device.cc does
   for (std::size_t i = 0; i < sizeof(std::uint32_t); ++i) {
     options.uid[i] = static_cast<std::uint8_t>((index + 1) >> 8 * i);
   }
