@@ -136,7 +136,7 @@ class LibusbBus::Libusb {
   Status start() {
     if (const int code = libusb_init(&context_); code != LIBUSB_SUCCESS) {
       context_ = nullptr;
-      return libusb_failure(code, "libusb");
+      return Error(Code::kIo, "libusb cannot start: {}", libusb_strerror(code));
     }
     libusb_set_pollfd_notifiers(context_, fd_added, fd_removed, this);
     const libusb_pollfd** fds = libusb_get_pollfds(context_);

@@ -107,7 +107,7 @@ Error libusb_failure(int code, std::string_view what) {
     case LIBUSB_ERROR_NOT_SUPPORTED:
       return Error(Code::kUnsupported, "{}: not supported", what);
     default:
-      return Error(Code::kIo, "{}: {}", what, libusb_strerror(code));
+      return Error(Code::kTransfer, "{}: {}", what, libusb_strerror(code));
   }
 }
 
