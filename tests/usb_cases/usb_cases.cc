@@ -190,8 +190,8 @@ Task<> an_endpoint_that_is_not_there_fails_at_once(Rack& rack) {
   const auto board = co_await open_board(rack, 0);
   EXPECT_TRUE(board && co_await with_timeout(kPatience, (*board)->claim(0)));
   if (!board) co_return;
-  EXPECT_TRUE((co_await with_timeout(kPatience, (*board)->bulk_in(kNoSuchEndpoint, 64)))
-                  .failed_with(Code::kTransfer));
+  const auto refused = co_await with_timeout(kPatience, (*board)->bulk_in(kNoSuchEndpoint, 64));
+  EXPECT_TRUE(refused.failed_with(Code::kTransfer)) << refused.error().message();
 }
 
 Task<> a_reset_leaves_the_board_usable(Rack& rack) {
