@@ -91,7 +91,8 @@ class WithRackTest(unittest.TestCase):
             "sh", "-c", "lsusb -d 1209: ; $0 plug 1-1.2 && lsusb -d 1209:", RIG / "rack",
             options=("--unplugged",))
         self.assertEqual(status, 0, complaints)
-        self.assertEqual(output, "3\nBus 001 Device 003: ID 1209:0001 gangd echo board\n")
+        # What follows the id is the board's own name, or that of the machine's list of all ids.
+        self.assertRegex(output, r"^3\nBus 001 Device 003: ID 1209:0001 .+\n$")
 
     def test_the_rack_refuses_what_it_does_not_know(self):
         for command, reason in ((["unplug", "7-7"], "no port 7-7"),
