@@ -182,10 +182,10 @@ CASES = [
          [("daemon/base/a.h", 2), ("proto/a.proto", 1)]),
 
     Case("private", "paths of the system and of the project",
-         {"deploy/a": "/var/lib/gangd /etc/home/ ${x}/work/ rootfs/root/ www.debian.org\n"}),
+         {"deploy/a": "/var/lib/gangd /etc/home/ ${x}/root/ rootfs/root/ www.debian.org\n"}),
     Case("private", "a developer's machine",
          {"README.md": "cd /ho" "me/me/gangd\n", "a.toml": "\nx = '/wo" "rk/x'\n",
-          "lock.json": "https://registry.npmjs" ".org/x\n"},
+          "lock.json": "https:/" "/registry.npm" "js.org/x\n"},
          [("README.md", 1), ("a.toml", 2), ("lock.json", 1)]),
 ]
 
