@@ -1,6 +1,7 @@
 // The memory layout that a DfuSe device tells in the name of an alternate setting, such as
 //   @External Flash /0x90000000/2048*064Kg
-// (ST UM0424, 4.3.2). Read as dfu-util 0.11 reads it: what that tool would program, we would.
+// (ST UM0424, 4.3.2). Meant to be read as dfu-util 0.11 reads it, but stricter: a segment of no
+// pages, of an unknown type, or past the end of the address space is left out.
 #pragma once
 
 #include <cstdint>

@@ -35,8 +35,9 @@ class VirtualBoardTest(unittest.TestCase):
         self.image.write_bytes(random.Random(1).randbytes(SIZE))
 
     def dfu_util(self, *arguments):
-        """umockdev names its sockets for uevents by file descriptor, so of two programs that start
-        in the same instant one may fail before it has seen a board; that one starts again."""
+        """Of programs that start on the rig in the same instant, one was seen to fail in libusb's
+        start, before it had seen a board. Why is not known; umockdev's sockets for uevents are
+        suspected. That one starts again."""
         for _ in range(10):
             done = subprocess.run(["dfu-util", *arguments], capture_output=True, text=True,
                                   timeout=SECONDS, check=False)

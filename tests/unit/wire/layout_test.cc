@@ -14,7 +14,8 @@ struct Case {
   std::vector<LayoutSegment> segments;
 };
 
-// Strings of devices in the field, and edges. The rules were found by running dfu-util 0.11.
+// Strings of devices in the field, and edges. Some of the rules were seen in runs of dfu-util 0.11;
+// the table as a whole was not yet held against that program.
 TEST(Layout, IsReadAsDfuUtilReadsIt) {
   const std::vector<Case> cases = {
       {"@Internal Flash  /0x08000000/04*016Kg,01*064Kg,07*128Kg",
