@@ -1,0 +1,120 @@
+// What the ledger holds: events, one after another, never changed. FORMAT.md says how each is
+// written; everything else (units, attempts, pools) follows from them.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/extent.h"
+#include "base/result.h"
+#include "base/verdict.h"
+#include "loop/clock.h"
+
+namespace gangd {
+
+// Where an event stands in its station's ledger, and so the name of what it began: jobs and
+// attempts are called by the id of their first event. Written `1-17`.
+struct EventId {
+  std::uint32_t epoch = 0;  // counts the lives of the ledger: restored from a copy, it begins a new
+  std::uint64_t n = 0;      // from 1, without a gap, through all epochs
+
+  std::string to_string() const;
+  // kInvalid, with what an id looks like.
+  static Result<EventId> parse(std::string_view text);
+
+  // {0, 0} stands before all events.
+  auto operator<=>(const EventId&) const = default;
+};
+
+// A number that a unit has been given for ever.
+struct UnitNumber {
+  std::string pool;         // where it is from; no pool gives a value twice
+  std::uint64_t index = 0;  // its place in the pool: the pool goes on after the highest
+  std::string value;        // as it is written into the unit
+
+  bool operator==(const UnitNumber&) const = default;
+};
+
+// --- the events
+
+struct LedgerBegan {
+  std::string station;
+  bool operator==(const LedgerBegan&) const = default;
+};
+
+struct DaemonStarted {
+  std::string version;
+  bool operator==(const DaemonStarted&) const = default;
+};
+
+struct JobStarted {
+  std::string request;  // who asks again with the same gets the same job
+  std::string role;     // who asked
+  std::string product;
+  Sha256Digest product_digest;  // of the product's file
+  std::vector<std::string> slots;
+  bool once = false;                  // each slot takes one board, then the job ends
+  std::vector<Extent> image_extents;  // the same in every unit
+  bool operator==(const JobStarted&) const = default;
+};
+
+struct JobEnded {
+  EventId job;
+  std::string request;  // empty: nobody asked
+  std::string role;
+  std::string reason;  // `stopped`, `finished`, `interrupted`
+  bool operator==(const JobEnded&) const = default;
+};
+
+// Durable before anything in the unit is changed.
+struct AttemptStarted {
+  EventId job;
+  std::string slot;
+  std::string path;
+  std::string uid;                   // empty: the board could not say
+  std::vector<UnitNumber> numbers;   // the unit's; the same ones at each attempt
+  std::vector<Extent> unit_extents;  // what is this unit's alone
+  bool operator==(const AttemptStarted&) const = default;
+};
+
+struct AttemptEnded {
+  EventId attempt;
+  Verdict verdict = Verdict::kUnknown;
+  std::string code;    // name(Code) of what ended it; empty with PASS
+  std::string reason;  // for a person; empty with PASS
+  std::string step;    // where it ended; empty with PASS
+  std::uint64_t duration_us = 0;
+  std::vector<Extent> measured;  // what was read back, with the digests that it had
+  bool operator==(const AttemptEnded&) const = default;
+};
+
+using Event =
+    std::variant<LedgerBegan, DaemonStarted, JobStarted, JobEnded, AttemptStarted, AttemptEnded>;
+
+// The `type` in the record: `attempt_started`.
+std::string_view event_type(const Event& event);
+
+// An event with its place. What the canonical bytes hold.
+struct Entry {
+  EventId id;
+  std::string station;
+  UtcTime at;
+  Event event;
+  bool operator==(const Entry&) const = default;
+};
+
+// The canonical bytes, and back. Decoding takes canonical bytes only: kInvalid for anything that
+// encode_entry() would not have written. Bytes from anywhere are safe.
+std::string encode_entry(const Entry& entry);
+Result<Entry> decode_entry(std::string_view bytes);
+
+// SHA-256 over the hash before and the bytes: what makes the events a chain. Before the first stand
+// 32 zero bytes.
+Sha256Digest chain(const Sha256Digest& before, std::string_view bytes);
+
+}  // namespace gangd
