@@ -1,0 +1,76 @@
+// Station: slots, and the jobs that run in them. A board that is plugged into a slot of a running
+// job is programmed; each attempt ends in one verdict, which is shown when it is durable.
+// All functions belong to the loop thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "ledger/ledger.h"
+#include "loop/loop.h"
+#include "loop/task.h"
+#include "recipe/fixture.h"
+#include "station/mes_link.h"
+#include "station/station_config.h"
+#include "station/view.h"
+#include "usb/usb.h"
+
+namespace gangd {
+
+// An order to begin. `request` makes it idempotent, across restarts: the same one leads to the same
+// job; with another content it is kInvalid.
+struct StartJob {
+  std::string request;
+  std::string role;
+  std::string product;
+  std::vector<std::string> slots;  // empty: all
+  bool once = false;               // each slot takes one board, then the job ends
+};
+
+struct StopJob {
+  std::string request;
+  std::string role;
+  EventId job;
+};
+
+class Station {
+ public:
+  // Everything that is passed must outlive it.
+  Station(Loop& loop, Usb& usb, Ledger& ledger, MesLink& mes, Fixture& fixture, Workers& files,
+          StationConfig config);
+  // After stop().
+  ~Station();
+
+  // Opens the ledger, marks as UNKNOWN what the life before left open, and begins to watch the bus.
+  // An error: this station cannot work, and says why.
+  Task<Status> start();
+  // Ends every job and attempt, and waits for that. co_await before destruction.
+  Task<> stop();
+
+  // kInvalid, kNotFound: the order is wrong, with what to do. kBusy: another job has the slot.
+  // kIo: the ledger is out of order. Durable when it returns.
+  Task<Result<EventId>> start_job(StartJob order);
+  // Success also when it has ended already. Returns when its attempts have.
+  Task<Status> stop_job(StopJob order);
+
+  StationView view() const;
+  std::vector<SlotView> slots() const;
+  // Of this life of the daemon; older ones are in the ledger.
+  std::vector<JobView> jobs() const;
+
+  // Grows with each change of what is shown.
+  std::uint64_t revision() const;
+  // Waits until revision() is another than `seen`. Whoever is slow sees the newest only; what may
+  // not be missed (verdicts) is in the ledger, to be read after a cursor.
+  Task<Status> changed(std::uint64_t seen);
+
+ private:
+  class Floor;
+  std::unique_ptr<Floor> floor_;
+};
+
+}  // namespace gangd

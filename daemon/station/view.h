@@ -1,0 +1,77 @@
+// What the station shows of itself: plain values, for whoever asks.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/verdict.h"
+#include "ledger/event.h"
+
+namespace gangd {
+
+enum class SlotState {
+  kEmpty,      // nothing is plugged in
+  kForeign,    // what is plugged in is not a board of the job's product
+  kWaiting,    // a board, and no job that would take it
+  kRunning,    // an attempt is going on
+  kRecording,  // it has ended, and its verdict is not yet durable
+  kEnded,      // the verdict stands until the board has gone
+};
+
+std::string_view slot_state_name(SlotState state);
+
+// A verdict, and what led to it. Exists only when its event is durable.
+struct AttemptOutcome {
+  EventId attempt;
+  EventId event;  // of its end
+  std::string slot;
+  std::string uid;
+  std::vector<UnitNumber> numbers;
+  Verdict verdict = Verdict::kUnknown;
+  std::string reason;  // for a person; empty with PASS
+  std::string step;
+  std::uint64_t duration_us = 0;
+  std::vector<Extent> expected;
+  std::vector<Extent> measured;
+};
+
+struct SlotView {
+  std::string name;
+  std::string path;
+  SlotState state = SlotState::kEmpty;
+  std::string hint;                // what keeps it from going on, if anything does
+  std::optional<EventId> job;      // that has this slot
+  std::optional<EventId> attempt;  // that is going on, or ended last
+  std::string uid;
+  std::vector<UnitNumber> numbers;
+  std::string step;              // while it runs: `write`
+  std::uint64_t bytes_done = 0;  // of all that the attempt moves
+  std::uint64_t bytes_total = 0;
+  std::optional<AttemptOutcome> outcome;  // with kEnded
+  std::uint64_t revision = 0;             // grows with each change of this slot
+};
+
+struct JobView {
+  EventId id;
+  std::string product;
+  std::vector<std::string> slots;
+  bool once = false;
+  bool running = false;
+  std::string reason;  // why it ended
+  std::uint64_t passed = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t unknown = 0;
+};
+
+struct StationView {
+  std::string name;
+  std::string version;
+  std::string ledger;   // its file
+  bool taking = false;  // boards: the ledger is in order
+  std::string trouble;  // what a person must do, if anything
+  std::vector<std::string> products;
+};
+
+}  // namespace gangd
