@@ -252,9 +252,13 @@ Task<Status> Dfuse::command(ByteVector bytes, Duration limit) {
 
 Task<Status> Dfuse::write_block(std::uint16_t block, ByteVector bytes) {
   const Status sent = co_await request(kDownload, block, std::move(bytes));
-  // A device that refuses says why when it is asked.
-  if (!sent && !sent.failed_with(Code::kStalled)) co_return sent;
-  co_return co_await wait_done();
+  if (sent) co_return co_await wait_done();
+  if (!sent.failed_with(Code::kStalled)) co_return sent;
+  // A device that refuses says why when it is asked. If it has no reason, the block is still not
+  // taken, whatever state the block before has left.
+  CO_TRY(const DfuStatus status, co_await get_status());
+  if (status.state == DfuState::kError || status.status != 0) co_return co_await failure(status);
+  co_return sent;
 }
 
 Task<Status> Dfuse::wait_done() {

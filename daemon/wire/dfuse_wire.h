@@ -1,0 +1,51 @@
+// A board behind DfuSe: one alternate setting for each memory, and a hash by reading back.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "wire/dfuse.h"
+#include "wire/wire.h"
+
+namespace gangd {
+
+class DfuseWire final : public Wire {
+ public:
+  static bool is_spoken(ByteView configuration);
+  static Task<Result<std::unique_ptr<Wire>>> open(UsbConnection& connection);
+
+  std::string_view protocol() const override { return "dfuse"; }
+  const std::string& uid() const override { return uid_; }
+  const std::vector<Layout>& memories() const override { return memories_; }
+
+  Task<Status> erase(std::uint32_t address, std::uint64_t size, Progress progress) override;
+  Task<Status> write(std::uint32_t address, ByteView bytes, Progress progress) override;
+  Task<Result<Sha256Digest>> measure(std::uint32_t address, std::uint64_t size,
+                                     Progress progress) override;
+
+ private:
+  // One operation on the memory that is selected. Repeating it does no harm.
+  using Operation = std::function<Task<Status>(Dfuse& memory)>;
+
+  DfuseWire(UsbConnection& connection, std::vector<DfuAlternate> alternates);
+
+  Task<Status> read_memories();
+  Task<Status> read_uid();
+  // Runs it on the memory that holds `address`; after a fault of the bus again, from a board that
+  // was brought back to idle, while the attempt has faults left.
+  Task<Status> perform(std::uint32_t address, Operation operation);
+  Task<Status> select(std::size_t memory);
+  Task<Status> recover(Code code);
+  Result<std::size_t> memory_at(std::uint32_t address) const;
+
+  UsbConnection& connection_;
+  const std::vector<DfuAlternate> alternates_;
+  std::vector<Layout> memories_;     // of each alternate setting
+  std::unique_ptr<Dfuse> selected_;  // null when it must be selected anew
+  std::size_t selected_index_ = 0;
+  std::string uid_;
+  int faults_left_;
+};
+
+}  // namespace gangd

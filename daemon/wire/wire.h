@@ -1,0 +1,48 @@
+// Wire: what a board can be asked for, whatever protocol it speaks. wires.cc has the table of
+// protocols; today there is DfuSe.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/sha256.h"
+#include "loop/task.h"
+#include "usb/usb.h"
+#include "wire/layout.h"
+
+namespace gangd {
+
+// Told how many more bytes are done.
+using Progress = std::function<void(std::uint64_t bytes)>;
+
+// A board that was opened. Faults of the bus are dealt with inside, a few times; what comes out is
+// the end of the attempt. Cancelling leaves the board in the middle; open_wire() clears that.
+class Wire {
+ public:
+  virtual ~Wire() = default;
+
+  virtual std::string_view protocol() const = 0;
+  // The chip's own 96 bits, 24 hexadecimal digits in capitals.
+  virtual const std::string& uid() const = 0;
+  virtual const std::vector<Layout>& memories() const = 0;
+
+  // All pages that [address, address + size) touches.
+  virtual Task<Status> erase(std::uint32_t address, std::uint64_t size, Progress progress) = 0;
+  // What is written must be erased before. `bytes` must stay until it has returned.
+  virtual Task<Status> write(std::uint32_t address, ByteView bytes, Progress progress) = 0;
+  // The hash of what the memory holds now.
+  virtual Task<Result<Sha256Digest>> measure(std::uint32_t address, std::uint64_t size,
+                                             Progress progress) = 0;
+};
+
+// Speaks the best protocol that the device offers, and brings it to idle. kUnsupported if there is
+// none. The connection must outlive the result.
+Task<Result<std::unique_ptr<Wire>>> open_wire(UsbConnection& connection);
+
+}  // namespace gangd
