@@ -1,0 +1,98 @@
+#include "recipe/product.h"
+
+#include "base/toml_table.h"
+
+namespace gangd {
+namespace {
+
+constexpr std::int64_t kAddressMax = 0xffff'ffff;
+constexpr std::int64_t kMinutesDefault = 30;
+
+Result<std::uint16_t> usb_id(TomlTable& table, const std::string& key) {
+  TRY(const std::int64_t id, table.integer(key, 1, 0xffff));
+  return static_cast<std::uint16_t>(id);
+}
+
+Result<ProductImage> parse_image(TomlTable& table) {
+  ProductImage image;
+  TRY(image.file, table.text("file"));
+  TRY(const std::int64_t address, table.integer("address", 0, kAddressMax));
+  image.address = static_cast<std::uint32_t>(address);
+  TRY_STATUS(table.finish());
+  return image;
+}
+
+Result<ProductSerial> parse_serial(TomlTable& table) {
+  ProductSerial serial;
+  TRY(serial.pool, table.text("pool"));
+  TRY(serial.prefix, table.text_or("prefix", ""));
+  TRY(const std::int64_t digits, table.integer("digits", 1, 15));
+  TRY(const std::int64_t first, table.integer_or("first", 0, 999'999'999'999'999, 1));
+  TRY(const std::int64_t address, table.integer("address", 0, kAddressMax));
+  TRY(const std::int64_t size, table.integer("size", 1, 4096));
+  TRY_STATUS(table.finish());
+  serial.digits = static_cast<int>(digits);
+  serial.first = static_cast<std::uint64_t>(first);
+  serial.address = static_cast<std::uint32_t>(address);
+  serial.size = static_cast<std::uint32_t>(size);
+  const std::size_t bytes = serial.prefix.size() + static_cast<std::size_t>(digits);
+  if (bytes > serial.size) {
+    return table.error_at("size", fmt::format("prefix and digits need {} bytes", bytes));
+  }
+  return serial;
+}
+
+}  // namespace
+
+Result<std::string> ProductSerial::text(std::uint64_t index) const {
+  std::string number = fmt::format("{:0{}}", index, digits);
+  if (number.size() > static_cast<std::size_t>(digits)) {
+    return Error(Code::kExhausted, "pool \"{}\" has no number of {} digits left: give it another",
+                 pool, digits);
+  }
+  return prefix + number;
+}
+
+ByteVector ProductSerial::field(std::string_view text) const {
+  const ByteView characters = as_bytes(text);
+  ByteVector bytes(characters.begin(), characters.end());
+  bytes.resize(size, 0xff);
+  return bytes;
+}
+
+Extent ProductSerial::extent(std::string_view text) const {
+  return {"serial", address, size, sha256(field(text))};
+}
+
+Result<Product> parse_product(std::string_view text, std::string file) {
+  TRY(TomlTable table, TomlTable::parse(text, std::move(file)));
+  Product product;
+  product.digest = sha256(as_bytes(text));
+  TRY(product.name, table.text("name"));
+
+  TRY(std::optional<TomlTable> usb, table.table("usb"));
+  if (!usb) return table.error("the table [usb] with vendor and product is missing");
+  TRY(product.vendor, usb_id(*usb, "vendor"));
+  TRY(product.product, usb_id(*usb, "product"));
+  TRY_STATUS(usb->finish());
+
+  TRY(std::vector<TomlTable> images, table.tables("image"));
+  for (TomlTable& each : images) {
+    TRY(ProductImage image, parse_image(each));
+    product.images.push_back(std::move(image));
+  }
+  if (images.empty()) return table.error("at least one [[image]] with file and address is needed");
+
+  TRY(std::optional<TomlTable> serial, table.table("serial"));
+  if (serial) {
+    TRY(product.serial, parse_serial(*serial));
+  }
+  TRY(product.steps, table.texts_or("steps", {"identify", "erase", "write", "verify"}));
+  TRY(const std::int64_t minutes,
+      table.integer_or("minutes_max", 1, std::int64_t{24} * 60, kMinutesDefault));
+  product.minutes_max = static_cast<std::uint32_t>(minutes);
+  TRY_STATUS(table.finish());
+  return product;
+}
+
+}  // namespace gangd

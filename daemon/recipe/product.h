@@ -1,0 +1,53 @@
+// A product: what is written into its units, and how. Read from station_cfg/products/NAME.toml.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/extent.h"
+#include "base/result.h"
+#include "base/sha256.h"
+
+namespace gangd {
+
+struct ProductImage {
+  std::string file;  // as the product's file says: from its folder on
+  std::uint32_t address = 0;
+};
+
+// A serial number for each unit, from a pool of the station that counts up.
+struct ProductSerial {
+  std::string pool;
+  std::string prefix;
+  int digits = 0;
+  std::uint64_t first = 0;
+  std::uint32_t address = 0;
+  std::uint32_t size = 0;  // of its field in the unit: the text, then 0xFF
+
+  // `GD000017`. kExhausted when the number has more digits than there are.
+  Result<std::string> text(std::uint64_t index) const;
+  // What is in the unit's field then, and its place and hash.
+  ByteVector field(std::string_view text) const;
+  Extent extent(std::string_view text) const;
+};
+
+struct Product {
+  std::string name;
+  Sha256Digest digest;  // of its file
+  std::uint16_t vendor = 0;
+  std::uint16_t product = 0;
+  std::vector<ProductImage> images;
+  std::optional<ProductSerial> serial;
+  std::vector<std::string> steps;
+  std::uint32_t minutes_max = 0;  // for one attempt
+};
+
+// `file` is its name in errors. Bytes from anywhere are safe. Whether its steps exist is not looked
+// at here: Recipe does.
+Result<Product> parse_product(std::string_view text, std::string file);
+
+}  // namespace gangd

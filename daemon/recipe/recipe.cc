@@ -1,0 +1,95 @@
+#include "recipe/recipe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/toml_table.h"
+#include "loop/deadline.h"
+
+namespace gangd {
+namespace {
+
+Result<std::vector<const Step*>> find_steps(const Product& product) {
+  std::vector<const Step*> steps;
+  for (const std::string& verb : product.steps) {
+    const Step* step = find_step(verb);
+    if (step == nullptr) {
+      const std::string nearest = nearest_word(verb, step_verbs());
+      return Error(Code::kInvalid, "product \"{}\": there is no step \"{}\"; {}", product.name,
+                   verb,
+                   nearest.empty() ? fmt::format("there are: {}", fmt::join(step_verbs(), ", "))
+                                   : fmt::format("did you mean \"{}\"?", nearest));
+    }
+    steps.push_back(step);
+  }
+  if (steps.empty() || steps.front()->verb() != "identify" || steps.back()->verb() != "verify") {
+    return Error(Code::kInvalid,
+                 "product \"{}\": its steps must begin with \"identify\" and end with \"verify\"",
+                 product.name);
+  }
+  return steps;
+}
+
+// Why the unit is no PASS; success only if all that should be there was measured.
+Status judge(const Unit& unit) {
+  if (unit.parts.empty()) return Error(Code::kMismatch, "nothing was to be written");
+  for (const UnitPart& part : unit.parts) {
+    if (std::ranges::find(unit.measured, part.extent) == unit.measured.end()) {
+      return Error(Code::kMismatch, "{} was not measured to be right", part.extent.name);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Recipe>> Recipe::make(Product product, Image image) {
+  TRY(std::vector<const Step*> steps, find_steps(product));
+  if (product.serial) {
+    const ProductSerial& serial = *product.serial;
+    for (const Extent& extent : image.extents()) {
+      const bool apart = serial.address + std::uint64_t{serial.size} <= extent.address ||
+                         extent.address + extent.size <= serial.address;
+      if (!apart) {
+        return Error(Code::kInvalid, "product \"{}\": the serial's field lies over {}",
+                     product.name, extent.name);
+      }
+    }
+  }
+  return std::unique_ptr<Recipe>(
+      new Recipe(std::move(product), std::move(image), std::move(steps)));
+}
+
+Recipe::Recipe(Product product, Image image, std::vector<const Step*> steps)
+    : product_(std::move(product)), image_(std::move(image)), steps_(std::move(steps)) {}
+
+Task<Attempt> Recipe::run(UsbConnection& connection, UnitRecord& record) const {
+  Unit unit = {connection, record, product_, image_, nullptr, {}, {}, {}};
+  Attempt attempt;
+  Status status = co_await with_timeout(std::chrono::minutes(product_.minutes_max),
+                                        run_steps(unit, steps_, attempt.step));
+  if (status) status = judge(unit);
+  attempt.measured = std::move(unit.measured);
+  if (status) {
+    attempt.verdict = Verdict::kPass;
+    attempt.step.clear();
+    co_return attempt;
+  }
+  const bool seen = status.error().code() != Code::kCancelled;
+  attempt.verdict = seen ? Verdict::kFail : Verdict::kUnknown;
+  attempt.error = std::move(status).error();
+  co_return attempt;
+}
+
+Task<Status> Recipe::run_steps(Unit& unit, const std::vector<const Step*>& steps,
+                               std::string& step) {
+  for (const Step* each : steps) {
+    step = each->verb();
+    CO_TRY_STATUS((co_await each->run(unit)).with_context(step));
+  }
+  co_return Status();
+}
+
+}  // namespace gangd

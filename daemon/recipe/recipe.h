@@ -1,0 +1,47 @@
+// Recipe: a product with its images loaded, and what is done with each of its units.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/verdict.h"
+#include "image/image.h"
+#include "recipe/step.h"
+
+namespace gangd {
+
+// How an attempt ended.
+struct Attempt {
+  Verdict verdict = Verdict::kUnknown;
+  std::optional<Error> error;  // none with PASS
+  std::string step;            // where it ended; empty with PASS
+  std::vector<Extent> measured;
+};
+
+class Recipe {
+ public:
+  // kInvalid: a step that there is not, or in an order that could not prove anything.
+  static Result<std::unique_ptr<Recipe>> make(Product product, Image image);
+
+  const Product& product() const { return product_; }
+  const Image& image() const { return image_; }
+
+  // Works on one board. Always comes to an end: a verdict, and never PASS unless every part was
+  // measured to be what it should. The recipe must outlive the task.
+  Task<Attempt> run(UsbConnection& connection, UnitRecord& record) const;
+
+ private:
+  Recipe(Product product, Image image, std::vector<const Step*> steps);
+
+  static Task<Status> run_steps(Unit& unit, const std::vector<const Step*>& steps,
+                                std::string& step);
+
+  const Product product_;
+  const Image image_;
+  const std::vector<const Step*> steps_;
+};
+
+}  // namespace gangd

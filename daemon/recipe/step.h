@@ -1,0 +1,55 @@
+// Step: one verb of a recipe, such as `erase`. A new one is a file in steps/ and a line in
+// steps.cc.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/extent.h"
+#include "recipe/product.h"
+#include "recipe/unit_record.h"
+#include "wire/wire.h"
+
+namespace gangd {
+
+class Image;
+
+// A part of what belongs into one unit. The bytes are the image's, or the unit's own.
+struct UnitPart {
+  Extent extent;
+  ByteView bytes;
+};
+
+// One unit while it is worked on. Each step finds here what those before it have left.
+struct Unit {
+  UsbConnection& connection;
+  UnitRecord& record;
+  const Product& product;
+  const Image& image;
+
+  std::unique_ptr<Wire> wire;  // from `identify` on
+  ByteVector serial_field;     // what `parts` points into
+  std::vector<UnitPart> parts;
+  std::vector<Extent> measured;
+
+  std::uint64_t bytes() const;  // of all parts
+  // Tells the record; what the step is called and how far it is.
+  Progress progress_of(std::string_view step, std::uint64_t total);
+};
+
+class Step {
+ public:
+  virtual ~Step() = default;
+
+  virtual std::string_view verb() const = 0;
+  virtual Task<Status> run(Unit& unit) const = 0;
+};
+
+// By its verb; null if there is none.
+const Step* find_step(std::string_view verb);
+std::vector<std::string> step_verbs();
+
+}  // namespace gangd

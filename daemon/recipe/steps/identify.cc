@@ -1,0 +1,60 @@
+#include <algorithm>
+
+#include "image/image.h"
+#include "recipe/steps.h"
+
+namespace gangd {
+namespace {
+
+std::string describe(const std::vector<Layout>& memories) {
+  std::string text;
+  for (const Layout& memory : memories) {
+    for (const LayoutSegment& segment : memory.segments) {
+      text += fmt::format("{}{} 0x{:08x}-0x{:08x}", text.empty() ? "" : ", ", memory.name,
+                          segment.address, segment.end() - 1);
+    }
+  }
+  return text;
+}
+
+Status check_fit(const Unit& unit) {
+  for (const UnitPart& part : unit.parts) {
+    const Extent& extent = part.extent;
+    const bool fits = std::ranges::any_of(unit.wire->memories(), [&extent](const Layout& memory) {
+      return memory.holds(extent.address, extent.size);
+    });
+    if (fits) continue;
+    return Error(Code::kInvalid,
+                 "{} (0x{:08x}, {} bytes) does not fit into the board's memories: {}", extent.name,
+                 extent.address, extent.size, describe(unit.wire->memories()));
+  }
+  return {};
+}
+
+void add_image(Unit& unit) {
+  for (std::size_t i = 0; i < unit.image.parts().size(); ++i) {
+    unit.parts.push_back({unit.image.extents()[i], unit.image.parts()[i].bytes});
+  }
+}
+
+void add_serial(Unit& unit, const ProductSerial& serial, std::string_view text) {
+  unit.serial_field = serial.field(text);
+  unit.parts.push_back({serial.extent(text), unit.serial_field});
+}
+
+}  // namespace
+
+Task<Status> IdentifyStep::run(Unit& unit) const {
+  unit.record.progress(verb(), 0, 0);
+  CO_TRY(unit.wire, co_await open_wire(unit.connection));
+  add_image(unit);
+  CO_TRY_STATUS(check_fit(unit));
+  CO_TRY(const std::string serial, co_await unit.record.begin(unit.wire->uid()));
+  if (unit.product.serial) {
+    add_serial(unit, *unit.product.serial, serial);
+    CO_TRY_STATUS(check_fit(unit));
+  }
+  co_return Status();
+}
+
+}  // namespace gangd
