@@ -93,18 +93,19 @@ struct AttemptEnded {
   bool operator==(const AttemptEnded&) const = default;
 };
 
-using Event =
+// Not to be taken for Event, which the loop is woken by.
+using LedgerEvent =
     std::variant<LedgerBegan, DaemonStarted, JobStarted, JobEnded, AttemptStarted, AttemptEnded>;
 
 // The `type` in the record: `attempt_started`.
-std::string_view event_type(const Event& event);
+std::string_view event_type(const LedgerEvent& event);
 
 // An event with its place. What the canonical bytes hold.
 struct Entry {
   EventId id;
   std::string station;
   UtcTime at;
-  Event event;
+  LedgerEvent event;
   bool operator==(const Entry&) const = default;
 };
 

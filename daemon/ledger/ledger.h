@@ -45,7 +45,7 @@ class Ledger {
   // without a gap. Order is kept between calls. Not cut short by cancelling: its outcome is always
   // the true one. After a failure everything fails with kClosed until open() succeeds; whether the
   // failed events are durable only open() and entries() can tell.
-  virtual Task<Result<EventId>> append(std::vector<Event> events) = 0;
+  virtual Task<Result<EventId>> append(std::vector<LedgerEvent> events) = 0;
 
   // The id of the newest durable event; {0, 0} before the first.
   virtual EventId newest() const = 0;

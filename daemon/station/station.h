@@ -12,9 +12,15 @@
 #include "base/result.h"
 #include "ledger/ledger.h"
 #include "loop/loop.h"
+#include "loop/scope.h"
+#include "loop/signal.h"
 #include "loop/task.h"
-#include "recipe/fixture.h"
+#include "recipe/products.h"
+#include "station/fixture.h"
+#include "station/job.h"
 #include "station/mes_link.h"
+#include "station/records.h"
+#include "station/slot.h"
 #include "station/station_config.h"
 #include "station/view.h"
 #include "usb/usb.h"
@@ -40,8 +46,8 @@ struct StopJob {
 class Station {
  public:
   // Everything that is passed must outlive it.
-  Station(Loop& loop, Usb& usb, Ledger& ledger, MesLink& mes, Fixture& fixture, Workers& files,
-          StationConfig config);
+  Station(Loop& loop, Usb& usb, Ledger& ledger, MesLink& mes, Fixture& fixture, Products& products,
+          StationConfig config, std::string version);
   // After stop().
   ~Station();
 
@@ -59,18 +65,54 @@ class Station {
 
   StationView view() const;
   std::vector<SlotView> slots() const;
-  // Of this life of the daemon; older ones are in the ledger.
+  // Of this life of the daemon, the newest last; older ones are in the ledger.
   std::vector<JobView> jobs() const;
 
   // Grows with each change of what is shown.
-  std::uint64_t revision() const;
+  std::uint64_t revision() const { return revision_; }
   // Waits until revision() is another than `seen`. Whoever is slow sees the newest only; what may
   // not be missed (verdicts) is in the ledger, to be read after a cursor.
   Task<Status> changed(std::uint64_t seen);
 
  private:
-  class Floor;
-  std::unique_ptr<Floor> floor_;
+  Task<> watch_slots();
+  Task<> watch_bus();
+  Task<> watch_products();
+  void look_at_slots();
+  void end_jobs();
+  Task<> end_job(Job& job);
+  Task<Status> all_jobs_ended();
+
+  Task<Result<EventId>> start_new_job(StartJob order);
+  Status check_previous(const StartJob& order, const Entry& entry) const;
+  Result<std::vector<std::string>> resolve_slots(const StartJob& order) const;
+  Status check_free(const std::vector<std::string>& slots) const;
+  Job& add_job(EventId id, const StartJob& order, std::unique_ptr<Recipe> recipe);
+  Job* find_job(EventId id);
+  Job* job_of_slot(const std::string& slot);
+  void shown();
+  void look();
+
+  Loop& loop_;
+  Usb& usb_;
+  Products& products_;
+  const StationConfig config_;
+  const std::string version_;
+  Records records_;
+  Scope recording_;
+  Scope watching_;
+  Floor floor_;
+  std::vector<std::unique_ptr<Slot>> slots_;
+  std::vector<std::unique_ptr<Job>> jobs_;  // in order of their start
+  std::set<std::string> requests_;          // that are being worked on
+  std::set<std::string> slots_taken_;       // by a job that is being started
+  std::vector<std::string> product_names_;
+  bool stopping_ = false;
+
+  std::uint64_t looks_wanted_ = 0;
+  Signal look_;
+  std::uint64_t revision_ = 0;
+  Signal shown_;
 };
 
 }  // namespace gangd

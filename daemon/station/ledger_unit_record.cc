@@ -1,0 +1,85 @@
+#include "station/ledger_unit_record.h"
+
+#include <chrono>
+
+#include "loop/deadline.h"
+
+namespace gangd {
+namespace {
+
+using namespace std::chrono_literals;
+
+// An operator who sees nothing happen for longer pulls the board.
+constexpr Duration kMesLimit = 30s;
+
+}  // namespace
+
+LedgerUnitRecord::LedgerUnitRecord(Records& records, MesLink& mes, const Product& product,
+                                   Place place, OnProgress on_progress)
+    : records_(records),
+      mes_(mes),
+      product_(product),
+      on_progress_(std::move(on_progress)),
+      started_{place.job, std::move(place.slot), std::move(place.path), "", {}, {}} {}
+
+LedgerUnitRecord::~LedgerUnitRecord() {
+  if (claimed_) records_.release_unit(started_.uid);
+}
+
+Task<Result<std::string>> LedgerUnitRecord::begin(std::string uid) {
+  started_.uid = uid;
+  CO_TRY_STATUS(records_.claim_unit(uid, started_.slot));
+  claimed_ = true;
+  CO_TRY_STATUS(
+      (co_await with_timeout(kMesLimit, mes_.authorize({uid, product_.name, started_.slot})))
+          .with_context("MES"));
+  CO_TRY(const std::optional<UnitRow> unit, co_await find_unit(uid));
+  std::string serial;
+  if (product_.serial) {
+    CO_TRY(const UnitNumber number, number_for(unit));
+    serial = number.value;
+    started_.numbers = {number};
+    started_.unit_extents = {product_.serial->extent(serial)};
+  }
+  const auto id = co_await records_.append(started_);
+  if (!id) {
+    failed_to_begin_ = true;
+    co_return id.error();
+  }
+  id_ = *id;
+  co_return serial;
+}
+
+Task<Result<std::optional<UnitRow>>> LedgerUnitRecord::find_unit(std::string uid) {
+  auto unit = co_await records_.ledger().unit(std::move(uid));
+  failed_to_begin_ = !unit && !unit.failed_with(Code::kCancelled);
+  co_return unit;
+}
+
+Result<UnitNumber> LedgerUnitRecord::number_for(const std::optional<UnitRow>& unit) {
+  const ProductSerial& serial = *product_.serial;
+  if (unit) {
+    for (const UnitNumber& number : unit->numbers) {
+      if (number.pool == serial.pool) return number;
+    }
+  }
+  UnitNumber number;
+  number.pool = serial.pool;
+  number.index = records_.take_index(serial.pool, serial.first);
+  TRY(number.value, serial.text(number.index));
+  return number;
+}
+
+void LedgerUnitRecord::progress(std::string_view step, std::uint64_t done, std::uint64_t total) {
+  on_progress_(step, done, total);
+}
+
+Task<Status> LedgerUnitRecord::begin_late() {
+  // Numbers that were meant for it are still free: it never had them.
+  started_.numbers.clear();
+  started_.unit_extents.clear();
+  CO_TRY(id_, co_await records_.append_surely(started_));
+  co_return Status();
+}
+
+}  // namespace gangd

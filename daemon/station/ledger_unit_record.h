@@ -1,0 +1,57 @@
+// One attempt on its way into the ledger, as the recipe sees it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "recipe/product.h"
+#include "recipe/unit_record.h"
+#include "station/mes_link.h"
+#include "station/records.h"
+
+namespace gangd {
+
+class LedgerUnitRecord final : public UnitRecord {
+ public:
+  struct Place {
+    EventId job;
+    std::string slot;
+    std::string path;
+  };
+  using OnProgress =
+      std::function<void(std::string_view step, std::uint64_t done, std::uint64_t total)>;
+
+  // All that is passed must outlive it.
+  LedgerUnitRecord(Records& records, MesLink& mes, const Product& product, Place place,
+                   OnProgress on_progress);
+  ~LedgerUnitRecord() override;
+
+  Task<Result<std::string>> begin(std::string uid) override;
+  void progress(std::string_view step, std::uint64_t done, std::uint64_t total) override;
+
+  // What the ledger has of it so far. `id` is nothing until the attempt is durable.
+  const std::optional<EventId>& id() const { return id_; }
+  const AttemptStarted& started() const { return started_; }
+  // The ledger failed before anything was changed in the unit: it can be tried again.
+  bool failed_to_begin() const { return failed_to_begin_; }
+
+  // An attempt that could not begin is on record all the same.
+  Task<Status> begin_late();
+
+ private:
+  Task<Result<std::optional<UnitRow>>> find_unit(std::string uid);
+  Result<UnitNumber> number_for(const std::optional<UnitRow>& unit);
+
+  Records& records_;
+  MesLink& mes_;
+  const Product& product_;
+  const OnProgress on_progress_;
+  AttemptStarted started_;
+  std::optional<EventId> id_;
+  bool claimed_ = false;
+  bool failed_to_begin_ = false;
+};
+
+}  // namespace gangd

@@ -1,0 +1,165 @@
+#include "station/records.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "loop/sleep.h"
+
+namespace gangd {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A person frees the disk in minutes; looking more often would only fill the log.
+constexpr Duration kMendPause = 2s;
+constexpr std::size_t kFindPage = 100;
+
+AttemptEnded interrupted_attempt(EventId attempt) {
+  AttemptEnded ended;
+  ended.attempt = attempt;
+  ended.verdict = Verdict::kUnknown;
+  ended.code = name(Code::kCancelled);
+  ended.reason = "interrupted: gangd ended before the attempt did; program the board again";
+  return ended;
+}
+
+}  // namespace
+
+Records::Records(Loop& loop, Ledger& ledger, std::function<void()> changed)
+    : loop_(loop), ledger_(ledger), changed_(std::move(changed)), mending_(loop, "ledger") {}
+
+Task<Status> Records::open(std::string version) {
+  CO_TRY(LedgerState state, co_await ledger_.open());
+  CO_TRY_STATUS(co_await end_the_dead({DaemonStarted{std::move(version)}}, std::move(state)));
+  in_order_ = true;
+  mending_.spawn("mend", mend());
+  co_return Status();
+}
+
+Task<> Records::stop() {
+  given_up_ = true;
+  turned_.notify();
+  mending_.cancel();
+  co_await mending_.join();
+}
+
+Task<Status> Records::end_the_dead(std::vector<LedgerEvent> first, LedgerState state) {
+  std::vector<LedgerEvent> events = std::move(first);
+  for (const EventId attempt : state.open_attempts) {
+    if (!alive_.contains(attempt)) events.emplace_back(interrupted_attempt(attempt));
+  }
+  for (const EventId job : state.open_jobs) {
+    if (!alive_.contains(job)) events.emplace_back(JobEnded{job, "", "gangd", "interrupted"});
+  }
+  pool_next_ = std::move(state.pool_next);
+  if (events.empty()) co_return Status();
+  const auto id = co_await ledger_.append(std::move(events));
+  co_return id ? Status() : Status(id.error());
+}
+
+Task<Result<EventId>> Records::append(LedgerEvent event) {
+  if (!in_order_) co_return Error(Code::kIo, "the ledger is out of order: {}", trouble_);
+  auto id = co_await ledger_.append({event});
+  if (id) {
+    note(event, *id);
+  } else {
+    fail(id.error());
+  }
+  co_return id;
+}
+
+Task<Result<EventId>> Records::append_surely(LedgerEvent event) {
+  EventId before = ledger_.newest();
+  while (!given_up_) {
+    if (in_order_) {
+      // What failed may be durable all the same.
+      const auto found = co_await find(before, event);
+      if (found && *found != EventId()) {
+        note(event, *found);
+        co_return *found;
+      }
+      if (found) {
+        auto id = co_await append(event);
+        if (id) co_return id;
+      } else {
+        fail(found.error());
+      }
+    } else {
+      CO_TRY_STATUS(co_await turned_.wait());
+    }
+  }
+  co_return Error(Code::kClosed, "the station stopped before the ledger was mended");
+}
+
+Task<Result<EventId>> Records::find(EventId before, const LedgerEvent& event) {
+  while (before < ledger_.newest()) {
+    CO_TRY(const std::vector<Entry> entries, co_await ledger_.entries(before, kFindPage));
+    for (const Entry& entry : entries) {
+      if (entry.event == event) co_return entry.id;
+      before = entry.id;
+    }
+    if (entries.empty()) break;
+  }
+  co_return EventId();
+}
+
+Task<> Records::mend() {
+  while (true) {
+    while (in_order_) {
+      if (!co_await turned_.wait()) co_return;
+    }
+    if (!co_await sleep_for(kMendPause)) co_return;
+    auto state = co_await ledger_.open();
+    Status status;
+    if (state) {
+      status = co_await end_the_dead({}, *std::move(state));
+    } else {
+      status = std::move(state).error();
+    }
+    if (!status) {
+      if (status.failed_with(Code::kCancelled)) co_return;
+      fail(status.error());
+      continue;
+    }
+    loop_.log(Severity::kInfo, "the ledger is in order again");
+    in_order_ = true;
+    trouble_.clear();
+    turned_.notify();
+    changed_();
+  }
+}
+
+void Records::fail(const Error& error) {
+  if (in_order_ || trouble_ != error.message()) {
+    loop_.log(Severity::kError, "no boards are taken: {}", error.message());
+  }
+  in_order_ = false;
+  trouble_ = error.message();
+  turned_.notify();
+  changed_();
+}
+
+void Records::note(const LedgerEvent& event, EventId id) {
+  if (std::holds_alternative<JobStarted>(event) || std::holds_alternative<AttemptStarted>(event)) {
+    alive_.insert(id);
+  } else if (const auto* attempt = std::get_if<AttemptEnded>(&event)) {
+    alive_.erase(attempt->attempt);
+  } else if (const auto* job = std::get_if<JobEnded>(&event)) {
+    alive_.erase(job->job);
+  }
+}
+
+std::uint64_t Records::take_index(const std::string& pool, std::uint64_t first) {
+  std::uint64_t& next = pool_next_[pool];
+  next = std::max(next, first);
+  return next++;
+}
+
+Status Records::claim_unit(const std::string& uid, const std::string& slot) {
+  const auto [unit, is_new] = units_.emplace(uid, slot);
+  if (is_new) return {};
+  return Error(Code::kBusy, "slot {} has a board that says it is the same chip ({})", unit->second,
+               uid);
+}
+
+}  // namespace gangd

@@ -1,0 +1,70 @@
+// Records: the ledger as the station uses it. Knows what is open, gives out numbers, and when the
+// ledger fails, says so, tries to mend it, and finds out what became of what was being written.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+
+#include "ledger/ledger.h"
+#include "loop/loop.h"
+#include "loop/scope.h"
+#include "loop/signal.h"
+
+namespace gangd {
+
+class Records {
+ public:
+  // `changed` is called when in_order() or trouble() is another.
+  Records(Loop& loop, Ledger& ledger, std::function<void()> changed);
+
+  // Opens the ledger and ends what the life before left open, as UNKNOWN and interrupted.
+  Task<Status> open(std::string version);
+  // What cannot be recorded now is given up: the next life marks it. co_await before destruction.
+  Task<> stop();
+
+  // Whether attempts may begin.
+  bool in_order() const { return in_order_; }
+  // What is wrong, and what a person must do about it.
+  const std::string& trouble() const { return trouble_; }
+
+  Ledger& ledger() { return ledger_; }
+
+  // Tries once. An error: nobody may act as if it had happened.
+  Task<Result<EventId>> append(LedgerEvent event);
+  // Does not return before the event is durable, however long the ledger is out of order; kClosed
+  // if the station stops before. Its context must not be cancelled.
+  Task<Result<EventId>> append_surely(LedgerEvent event);
+
+  // The lowest number of the pool that nobody has, and at least `first`. It is given with the
+  // append() that follows without an await between.
+  std::uint64_t take_index(const std::string& pool, std::uint64_t first);
+
+  // One slot works on a unit at a time. kBusy names the one that does.
+  Status claim_unit(const std::string& uid, const std::string& slot);
+  void release_unit(const std::string& uid) { units_.erase(uid); }
+
+ private:
+  // Appends the ends of what is open in the ledger and not alive here.
+  Task<Status> end_the_dead(std::vector<LedgerEvent> first, LedgerState state);
+  Task<> mend();
+  void fail(const Error& error);
+  void note(const LedgerEvent& event, EventId id);
+  // The id of an event that may have become durable after `before`; {0, 0} if it has not.
+  Task<Result<EventId>> find(EventId before, const LedgerEvent& event);
+
+  Loop& loop_;
+  Ledger& ledger_;
+  const std::function<void()> changed_;
+  Scope mending_;
+  Signal turned_;  // in_order_ or given_up_ is another
+  bool in_order_ = false;
+  bool given_up_ = false;
+  std::string trouble_;
+  std::set<EventId> alive_;  // jobs and attempts of this life that have not ended
+  std::map<std::string, std::uint64_t> pool_next_;
+  std::map<std::string, std::string> units_;  // in work, to the slot
+};
+
+}  // namespace gangd

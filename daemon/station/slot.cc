@@ -1,0 +1,234 @@
+#include "station/slot.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/check.h"
+#include "loop/deadline.h"
+
+namespace gangd {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kPrepareLimit = 30s;
+constexpr Duration kOpenLimit = 10s;
+
+}  // namespace
+
+Slot::Slot(Floor& floor, SlotConfig config) : floor_(floor), config_(std::move(config)) {
+  view_.name = config_.name;
+  view_.path = config_.path.to_string();
+}
+
+Slot::~Slot() {
+  CHECK(phase_ == Phase::kIdle || !working_, "slot {} ends with work going on", name());
+}
+
+void Slot::look(const UsbDevice* device, Job* job) {
+  switch (phase_) {
+    case Phase::kIdle:
+      wait_for_board(device, job);
+      break;
+    case Phase::kWorking:
+      if (job_->stopping) working_->cancel();
+      break;
+    case Phase::kWorked:
+      phase_ = Phase::kRecording;
+      set_state(SlotState::kRecording, "");
+      floor_.recording.spawn(fmt::format("slot {} record", name()), record());
+      break;
+    case Phase::kRecording:
+      break;
+  }
+}
+
+void Slot::wait_for_board(const UsbDevice* device, Job* job) {
+  const std::optional<EventId> id = job == nullptr ? std::nullopt : std::optional(job->view.id);
+  if (view_.job != id) {
+    view_.job = id;
+    shown();
+  }
+  if (device == nullptr) {
+    if (view_.state == SlotState::kEmpty) return;
+    const std::uint64_t revision = view_.revision;
+    view_ = SlotView();
+    view_.name = config_.name;
+    view_.path = config_.path.to_string();
+    view_.job = id;
+    view_.revision = revision;
+    floor_.fixture.show(name(), std::nullopt);
+    shown();
+    return;
+  }
+  // A verdict stands until its board has gone, or another job wants the board.
+  const bool is_done = device->arrival == done_arrival_;
+  if (is_done && (job == nullptr || job->view.id == done_job_)) return;
+  if (is_due(*device, job)) begin(*device, *job);
+}
+
+bool Slot::is_due(const UsbDevice& device, const Job* job) {
+  if (job == nullptr) {
+    set_state(SlotState::kWaiting, "no job has this slot: start one");
+  } else if (job->is_done_with(name())) {
+    set_state(SlotState::kWaiting, "the job takes no more boards here: start another");
+  } else if (const Product& product = job->recipe->product(); device.is_hub ||
+                                                              device.vendor != product.vendor ||
+                                                              device.product != product.product) {
+    set_state(SlotState::kForeign,
+              fmt::format("{:04x}:{:04x} is plugged in; {} is {:04x}:{:04x}", device.vendor,
+                          device.product, product.name, product.vendor, product.product));
+  } else if (!floor_.records.in_order()) {
+    set_state(SlotState::kWaiting, floor_.records.trouble());
+  } else {
+    return true;
+  }
+  return false;
+}
+
+void Slot::begin(const UsbDevice& device, Job& job) {
+  phase_ = Phase::kWorking;
+  job_ = &job;
+  arrival_ = device.arrival;
+  began_ = floor_.loop.now();
+  attempt_ = Attempt();
+  view_.attempt.reset();
+  view_.outcome.reset();
+  view_.uid.clear();
+  view_.numbers.clear();
+  view_.step.clear();
+  view_.bytes_done = view_.bytes_total = 0;
+  set_state(SlotState::kRunning, "");
+  floor_.fixture.show(name(), std::nullopt);
+  unit_.emplace(floor_.records, floor_.mes, job.recipe->product(),
+                LedgerUnitRecord::Place{job.view.id, name(), view_.path},
+                [this](std::string_view step, std::uint64_t done, std::uint64_t total) {
+                  view_.step = step;
+                  view_.bytes_done = done;
+                  view_.bytes_total = total;
+                  view_.attempt = unit_->id();
+                  view_.uid = unit_->started().uid;
+                  view_.numbers = unit_->started().numbers;
+                  shown();
+                });
+  working_.emplace(floor_.loop, fmt::format("slot {}", name()));
+  working_->spawn(fmt::format("slot {} work", name()), work(device));
+}
+
+Task<> Slot::work(UsbDevice device) {
+  attempt_ = co_await program(std::move(device));
+  took_ = floor_.loop.now() - began_;
+  phase_ = Phase::kWorked;
+  floor_.look();
+}
+
+Task<Attempt> Slot::program(UsbDevice device) {
+  auto connection = co_await open_board(std::move(device));
+  if (!connection) {
+    Attempt failed;
+    failed.step = "open";
+    failed.verdict = connection.failed_with(Code::kCancelled) ? Verdict::kUnknown : Verdict::kFail;
+    failed.error = std::move(connection).error();
+    co_return failed;
+  }
+  co_return co_await job_->recipe->run(**connection, *unit_);
+}
+
+Task<Result<std::unique_ptr<UsbConnection>>> Slot::open_board(UsbDevice device) {
+  CO_TRY_STATUS((co_await with_timeout(kPrepareLimit, floor_.fixture.prepare(name())))
+                    .with_context("fixture"));
+  co_return (co_await with_timeout(kOpenLimit, floor_.usb.open(device.arrival)))
+      .with_context("open");
+}
+
+Task<> Slot::record() {
+  co_await working_->join();
+  working_.reset();
+  if (unit_->failed_to_begin()) {
+    // Nothing was changed in the board, and nothing is on record: it waits for the ledger.
+    unit_.reset();
+    job_ = nullptr;
+    phase_ = Phase::kIdle;
+    set_state(SlotState::kWaiting, floor_.records.trouble());
+    floor_.look();
+    co_return;
+  }
+  // If the station stops while the ledger is out of order, there is no record, and so no verdict:
+  // the next life of the station says UNKNOWN.
+  if (unit_->id() || co_await unit_->begin_late()) {
+    const AttemptEnded end = end_of_attempt();
+    const auto event = co_await floor_.records.append_surely(end);
+    if (event) finish(end, *event);
+  }
+  unit_.reset();
+  done_arrival_ = arrival_;
+  done_job_ = job_->view.id;
+  job_ = nullptr;
+  phase_ = Phase::kIdle;
+  floor_.look();
+}
+
+AttemptEnded Slot::end_of_attempt() const {
+  AttemptEnded end;
+  end.attempt = *unit_->id();
+  end.verdict = attempt_.verdict;
+  if (attempt_.error) {
+    end.code = gangd::name(attempt_.error->code());
+    end.reason = attempt_.error->message();
+  }
+  end.step = attempt_.step;
+  end.duration_us = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(took_).count());
+  end.measured = attempt_.measured;
+  return end;
+}
+
+void Slot::finish(const AttemptEnded& end, EventId event) {
+  const AttemptStarted& started = unit_->started();
+  AttemptOutcome outcome;
+  outcome.attempt = end.attempt;
+  outcome.event = event;
+  outcome.slot = name();
+  outcome.uid = started.uid;
+  outcome.numbers = started.numbers;
+  outcome.verdict = end.verdict;
+  outcome.reason = end.reason;
+  outcome.step = end.step;
+  outcome.duration_us = end.duration_us;
+  outcome.expected = job_->recipe->image().extents();
+  outcome.expected.insert(outcome.expected.end(), started.unit_extents.begin(),
+                          started.unit_extents.end());
+  outcome.measured = end.measured;
+  switch (end.verdict) {
+    case Verdict::kPass:
+      ++job_->view.passed;
+      break;
+    case Verdict::kFail:
+      ++job_->view.failed;
+      break;
+    case Verdict::kUnknown:
+      ++job_->view.unknown;
+      break;
+  }
+  job_->slots_done.insert(name());
+  view_.attempt = end.attempt;
+  view_.uid = started.uid;
+  view_.numbers = started.numbers;
+  view_.outcome = std::move(outcome);
+  set_state(SlotState::kEnded, "");
+  floor_.fixture.show(name(), end.verdict);
+}
+
+void Slot::set_state(SlotState state, std::string hint) {
+  if (view_.state == state && view_.hint == hint) return;
+  view_.state = state;
+  view_.hint = std::move(hint);
+  shown();
+}
+
+void Slot::shown() {
+  ++view_.revision;
+  floor_.shown();
+}
+
+}  // namespace gangd

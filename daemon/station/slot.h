@@ -1,0 +1,85 @@
+// Slot: one place for a board, and the attempt that goes on in it. Whoever owns it calls look()
+// when something may have changed; everything that takes time runs in the two scopes.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "loop/loop.h"
+#include "loop/scope.h"
+#include "station/fixture.h"
+#include "station/job.h"
+#include "station/ledger_unit_record.h"
+#include "station/mes_link.h"
+#include "station/records.h"
+#include "station/station_config.h"
+#include "station/view.h"
+#include "usb/usb.h"
+
+namespace gangd {
+
+// What all slots of a station share.
+struct Floor {
+  Loop& loop;
+  Usb& usb;
+  Records& records;
+  MesLink& mes;
+  Fixture& fixture;
+  // Records that are being made: never cancelled, for every attempt stays on record.
+  Scope& recording;
+  // The view has changed; `look`: and the slots must be looked at again.
+  std::function<void()> shown;
+  std::function<void()> look;
+};
+
+class Slot {
+ public:
+  Slot(Floor& floor, SlotConfig config);
+  // Nothing may be going on in it.
+  ~Slot();
+
+  // `device` is what is plugged in, or null; `job` the one that has this slot, or null. Begins an
+  // attempt when one is due. Called by one task only, in which the attempts then run.
+  void look(const UsbDevice* device, Job* job);
+
+  const std::string& name() const { return config_.name; }
+  const UsbPath& path() const { return config_.path; }
+  const SlotView& view() const { return view_; }
+  bool is_working_for(const Job& job) const { return job_ == &job; }
+
+ private:
+  enum class Phase { kIdle, kWorking, kWorked, kRecording };
+
+  void wait_for_board(const UsbDevice* device, Job* job);
+  bool is_due(const UsbDevice& device, const Job* job);
+  void begin(const UsbDevice& device, Job& job);
+  Task<> work(UsbDevice device);
+  Task<Attempt> program(UsbDevice device);
+  Task<Result<std::unique_ptr<UsbConnection>>> open_board(UsbDevice device);
+  Task<> record();
+  AttemptEnded end_of_attempt() const;
+  void finish(const AttemptEnded& end, EventId event);
+  void set_state(SlotState state, std::string hint);
+  void shown();
+
+  Floor& floor_;
+  const SlotConfig config_;
+  SlotView view_;
+  Phase phase_ = Phase::kIdle;
+
+  // The attempt that goes on.
+  Job* job_ = nullptr;
+  std::uint64_t arrival_ = 0;
+  Instant began_;
+  Duration took_{};
+  std::optional<Scope> working_;
+  std::optional<LedgerUnitRecord> unit_;
+  Attempt attempt_;
+
+  // The attempt that was last, whose verdict stands until its board has gone.
+  std::uint64_t done_arrival_ = 0;
+  EventId done_job_;
+};
+
+}  // namespace gangd

@@ -1,0 +1,320 @@
+#include "station/station.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/toml_table.h"
+#include "loop/deadline.h"
+#include "loop/sleep.h"
+
+namespace gangd {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kRequestBytesMax = 128;
+// Of those that have ended; the ledger has all.
+constexpr std::size_t kJobsShownMax = 100;
+// A stopped attempt gives its transfers back, and its end becomes durable.
+constexpr Duration kStopLimit = 30s;
+
+Status check_request(const std::string& request) {
+  if (!request.empty() && request.size() <= kRequestBytesMax) return {};
+  return Error(Code::kInvalid, "request_id must have 1 to {} characters: any text that is new",
+               kRequestBytesMax);
+}
+
+}  // namespace
+
+Station::Station(Loop& loop, Usb& usb, Ledger& ledger, MesLink& mes, Fixture& fixture,
+                 Products& products, StationConfig config, std::string version)
+    : loop_(loop),
+      usb_(usb),
+      products_(products),
+      config_(std::move(config)),
+      version_(std::move(version)),
+      records_(loop, ledger,
+               [this] {
+                 shown();
+                 look();
+               }),
+      recording_(loop, "recording"),
+      watching_(loop, "station"),
+      floor_{
+          loop, usb, records_, mes, fixture, recording_, [this] { shown(); }, [this] { look(); }} {
+  for (const SlotConfig& slot : config_.slots) {
+    slots_.push_back(std::make_unique<Slot>(floor_, slot));
+  }
+}
+
+Station::~Station() = default;
+
+Task<Status> Station::start() {
+  CO_TRY_STATUS(co_await records_.open(version_));
+  watching_.spawn("slots", watch_slots());
+  watching_.spawn("bus", watch_bus());
+  watching_.spawn("products", watch_products());
+  co_return Status();
+}
+
+Task<> Station::stop() {
+  stopping_ = true;
+  for (const auto& job : jobs_) job->stopping = true;
+  look();
+  const Status ended = co_await shielded(kStopLimit, all_jobs_ended());
+  if (!ended) loop_.log(Severity::kWarning, "stopping without the ends of all jobs on record");
+  co_await records_.stop();
+  co_await recording_.join();
+  watching_.cancel();
+  co_await watching_.join();
+}
+
+Task<Status> Station::all_jobs_ended() {
+  while (std::ranges::any_of(jobs_, [](const auto& job) { return job->view.running; })) {
+    CO_TRY_STATUS(co_await shown_.wait());
+  }
+  co_return Status();
+}
+
+// --- the floor
+
+Task<> Station::watch_bus() {
+  while (true) {
+    look();
+    if (!co_await usb_.changed(usb_.revision())) co_return;
+  }
+}
+
+Task<> Station::watch_slots() {
+  std::uint64_t looks_done = 0;
+  while (true) {
+    while (looks_done != looks_wanted_) {
+      looks_done = looks_wanted_;
+      look_at_slots();
+      end_jobs();
+    }
+    if (!co_await look_.wait()) co_return;
+  }
+}
+
+// What a client can order; a process engineer may add files at any time.
+Task<> Station::watch_products() {
+  while (true) {
+    auto names = co_await products_.names();
+    if (names && *names != product_names_) {
+      product_names_ = *std::move(names);
+      shown();
+    }
+    if (!co_await sleep_for(5s)) co_return;
+  }
+}
+
+void Station::look_at_slots() {
+  const std::vector<UsbDevice>& devices = usb_.devices();
+  for (const auto& slot : slots_) {
+    const auto device = std::ranges::find(devices, slot->path(), &UsbDevice::path);
+    slot->look(device == devices.end() ? nullptr : &*device, job_of_slot(slot->name()));
+  }
+}
+
+void Station::end_jobs() {
+  for (const auto& job : jobs_) {
+    if (!job->view.running || job->ending) continue;
+    const bool is_over =
+        job->stopping || (job->view.once && job->slots_done.size() == job->view.slots.size());
+    const bool is_at_work = std::ranges::any_of(
+        slots_, [&job](const auto& slot) { return slot->is_working_for(*job); });
+    if (!is_over || is_at_work) continue;
+    job->ending = true;
+    recording_.spawn(fmt::format("job {} end", job->view.id.to_string()), end_job(*job));
+  }
+}
+
+Task<> Station::end_job(Job& job) {
+  job.view.reason = job.stopping ? "stopped" : "finished";
+  const auto event = co_await records_.append_surely(
+      JobEnded{job.view.id, job.stop_request, job.stop_role, job.view.reason});
+  if (!event) job.view.reason = "not recorded: " + event.error().message();
+  job.view.running = false;
+  job.recipe.reset();
+  shown();
+  look();
+}
+
+// --- orders
+
+Task<Result<EventId>> Station::start_job(StartJob order) {
+  CO_TRY_STATUS(check_request(order.request));
+  if (stopping_) co_return Error(Code::kClosed, "gangd is stopping");
+  const std::string request = order.request;
+  if (!requests_.insert(request).second) {
+    co_return Error(Code::kBusy, "request \"{}\" is being worked on: ask again", request);
+  }
+  auto previous = co_await records_.ledger().request(request);
+  Result<EventId> id = EventId();
+  if (!previous) {
+    id = std::move(previous).error();
+  } else if (*previous) {
+    const Status same = check_previous(order, **previous);
+    id = same ? Result<EventId>((*previous)->id) : Result<EventId>(same.error());
+  } else {
+    id = co_await start_new_job(std::move(order));
+  }
+  requests_.erase(request);
+  co_return id;
+}
+
+Status Station::check_previous(const StartJob& order, const Entry& entry) const {
+  const auto* started = std::get_if<JobStarted>(&entry.event);
+  if (started != nullptr && started->product == order.product && started->once == order.once &&
+      (order.slots.empty() || order.slots == started->slots)) {
+    return {};
+  }
+  return Error(Code::kInvalid,
+               "request \"{}\" was another order ({}): give each order a request_id of its own",
+               order.request, entry.id.to_string());
+}
+
+Task<Result<EventId>> Station::start_new_job(StartJob order) {
+  CO_TRY(order.slots, resolve_slots(order));
+  CO_TRY(std::unique_ptr<Recipe> recipe, co_await products_.load(order.product));
+  CO_TRY_STATUS(check_free(order.slots));
+  slots_taken_.insert(order.slots.begin(), order.slots.end());
+  const Product& product = recipe->product();
+  auto id =
+      co_await records_.append(JobStarted{order.request, order.role, order.product, product.digest,
+                                          order.slots, order.once, recipe->image().extents()});
+  for (const std::string& slot : order.slots) slots_taken_.erase(slot);
+  if (!id) co_return id;
+  Job& job = add_job(*id, order, std::move(recipe));
+  job.stopping = stopping_;
+  look();
+  co_return id;
+}
+
+Result<std::vector<std::string>> Station::resolve_slots(const StartJob& order) const {
+  std::vector<std::string> all;
+  for (const auto& slot : slots_) all.push_back(slot->name());
+  if (order.slots.empty()) return all;
+  std::set<std::string> named;
+  for (const std::string& name : order.slots) {
+    if (std::ranges::find(all, name) == all.end()) {
+      return Error(Code::kNotFound, "there is no slot \"{}\"; there are: {}", name,
+                   fmt::join(all, ", "));
+    }
+    if (!named.insert(name).second) {
+      return Error(Code::kInvalid, "slot \"{}\" is named twice", name);
+    }
+  }
+  return order.slots;
+}
+
+Status Station::check_free(const std::vector<std::string>& slots) const {
+  for (const std::string& slot : slots) {
+    if (slots_taken_.contains(slot)) {
+      return Error(Code::kBusy, "slot {} is being given to another job", slot);
+    }
+    for (const auto& job : jobs_) {
+      if (!job->view.running || !job->has_slot(slot)) continue;
+      return Error(Code::kBusy, "slot {} belongs to job {}: stop that first (gangctl job stop {})",
+                   slot, job->view.id.to_string(), job->view.id.to_string());
+    }
+  }
+  return {};
+}
+
+Job& Station::add_job(EventId id, const StartJob& order, std::unique_ptr<Recipe> recipe) {
+  auto job = std::make_unique<Job>();
+  job->view.id = id;
+  job->view.product = order.product;
+  job->view.slots = order.slots;
+  job->view.once = order.once;
+  job->view.running = true;
+  job->recipe = std::move(recipe);
+  if (jobs_.size() >= kJobsShownMax) {
+    const auto ended =
+        std::ranges::find_if(jobs_, [](const auto& old) { return !old->view.running; });
+    if (ended != jobs_.end()) jobs_.erase(ended);
+  }
+  jobs_.push_back(std::move(job));
+  shown();
+  return *jobs_.back();
+}
+
+Task<Status> Station::stop_job(StopJob order) {
+  CO_TRY_STATUS(check_request(order.request));
+  if (find_job(order.job) == nullptr) {
+    const auto entry = co_await records_.ledger().entry(order.job);
+    if (entry && std::holds_alternative<JobStarted>(entry->event)) co_return Status();
+    if (!entry && !entry.failed_with(Code::kNotFound)) co_return entry.error();
+    co_return Error(Code::kNotFound, "there is no job {}: see gangctl job list",
+                    order.job.to_string());
+  }
+  while (true) {
+    Job* job = find_job(order.job);
+    if (job == nullptr || !job->view.running) co_return Status();
+    if (!job->stopping) {
+      job->stopping = true;
+      job->stop_request = order.request;
+      job->stop_role = order.role;
+      look();
+    }
+    CO_TRY_STATUS(co_await shown_.wait());
+  }
+}
+
+Job* Station::find_job(EventId id) {
+  const auto found =
+      std::ranges::find_if(jobs_, [id](const auto& job) { return job->view.id == id; });
+  return found == jobs_.end() ? nullptr : found->get();
+}
+
+Job* Station::job_of_slot(const std::string& slot) {
+  const auto found = std::ranges::find_if(
+      jobs_, [&slot](const auto& job) { return job->view.running && job->has_slot(slot); });
+  return found == jobs_.end() ? nullptr : found->get();
+}
+
+// --- what is shown
+
+StationView Station::view() const {
+  StationView view;
+  view.name = config_.name;
+  view.version = version_;
+  view.ledger = config_.ledger;
+  view.taking = records_.in_order();
+  view.trouble = records_.trouble();
+  view.products = product_names_;
+  return view;
+}
+
+std::vector<SlotView> Station::slots() const {
+  std::vector<SlotView> views;
+  for (const auto& slot : slots_) views.push_back(slot->view());
+  return views;
+}
+
+std::vector<JobView> Station::jobs() const {
+  std::vector<JobView> views;
+  for (const auto& job : jobs_) views.push_back(job->view);
+  return views;
+}
+
+Task<Status> Station::changed(std::uint64_t seen) {
+  while (revision_ == seen) CO_TRY_STATUS(co_await shown_.wait());
+  co_return Status();
+}
+
+void Station::shown() {
+  ++revision_;
+  shown_.notify();
+}
+
+void Station::look() {
+  ++looks_wanted_;
+  look_.notify();
+}
+
+}  // namespace gangd

@@ -1,0 +1,78 @@
+#include "station/station_config.h"
+
+#include <filesystem>
+#include <map>
+
+#include "base/toml_table.h"
+
+namespace gangd {
+namespace {
+
+constexpr std::size_t kNameBytesMax = 64;
+
+// Names go into the ledger, onto labels and into other systems: what prints everywhere is allowed.
+Status check_name(const TomlTable& table, const std::string& key, const std::string& name) {
+  const bool plain = name.find_first_not_of(
+                         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                         "0123456789._-") == std::string::npos;
+  if (plain && name.size() <= kNameBytesMax) return {};
+  return table.error_at(
+      key,
+      fmt::format("\"{}\" may have at most {} letters, digits, '.', '_', '-'", key, kNameBytesMax));
+}
+
+Result<SlotConfig> parse_slot(TomlTable& table) {
+  SlotConfig slot;
+  TRY(slot.name, table.text("name"));
+  TRY_STATUS(check_name(table, "name", slot.name));
+  TRY(const std::string path, table.text("path"));
+  auto parsed = UsbPath::parse(path);
+  if (!parsed) return table.error_at("path", parsed.error().message());
+  slot.path = *std::move(parsed);
+  TRY_STATUS(table.finish());
+  return slot;
+}
+
+Result<std::vector<SlotConfig>> parse_slots(TomlTable& station) {
+  TRY(std::vector<TomlTable> tables, station.tables("slot"));
+  if (tables.empty()) return station.error("at least one [[slot]] with name and path is needed");
+  std::vector<SlotConfig> slots;
+  std::map<std::string, std::string> names;  // to the path
+  std::map<std::string, std::string> paths;  // to the name
+  for (TomlTable& table : tables) {
+    TRY(SlotConfig slot, parse_slot(table));
+    const std::string path = slot.path.to_string();
+    if (const auto [other, is_new] = paths.emplace(path, slot.name); !is_new) {
+      return table.error_at(
+          "path", fmt::format("slot \"{}\" has this place on the bus already", other->second));
+    }
+    if (!names.emplace(slot.name, path).second) {
+      return table.error_at("name", fmt::format("there are two slots \"{}\"", slot.name));
+    }
+    slots.push_back(std::move(slot));
+  }
+  return slots;
+}
+
+}  // namespace
+
+Result<StationConfig> parse_station(std::string_view text, const std::string& file) {
+  TRY(TomlTable table, TomlTable::parse(text, file));
+  StationConfig config;
+  TRY(config.name, table.text("name"));
+  TRY_STATUS(check_name(table, "name", config.name));
+  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+  const auto path_of = [&](const std::string& key,
+                           const std::string& otherwise) -> Result<std::string> {
+    TRY(const std::string path, table.text_or(key, otherwise));
+    return (folder / path).lexically_normal().string();
+  };
+  TRY(config.ledger, path_of("ledger", "/var/lib/gangd/ledger.db"));
+  TRY(config.sockets, path_of("sockets", "/run/gangd"));
+  TRY(config.products, path_of("products", "products"));
+  TRY(config.slots, parse_slots(table));
+  TRY_STATUS(table.finish());
+  return config;
+}
+
+}  // namespace gangd

@@ -1,0 +1,30 @@
+// A station's configuration: station_cfg/station.toml.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "usb/usb.h"
+
+namespace gangd {
+
+struct SlotConfig {
+  std::string name;  // as it is written on the fixture
+  UsbPath path;
+};
+
+struct StationConfig {
+  std::string name;
+  std::string ledger;    // file
+  std::string sockets;   // folder
+  std::string products;  // folder
+  std::vector<SlotConfig> slots;
+};
+
+// `file` is where the text is from: relative paths in it begin at its folder. Bytes from anywhere
+// are safe.
+Result<StationConfig> parse_station(std::string_view text, const std::string& file);
+
+}  // namespace gangd
