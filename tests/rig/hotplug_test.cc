@@ -1,7 +1,10 @@
 // Devices that come and go, as libusb tells of it.
+#include <fcntl.h>
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <list>
 
 #include "tests/rig/rig_client.h"
@@ -98,6 +101,18 @@ TEST_F(HotplugTest, AnUnplugEndsEveryTransferAndThenTheDevice) {
   ASSERT_TRUE(see(2));
   EXPECT_TRUE(seen_[1].arrived);
   EXPECT_EQ(rack("memory"), "0");
+}
+
+TEST_F(HotplugTest, TheNodeOfADeviceThatHasGoneCannotBeRead) {
+  const int fd = open_node(handle_, O_RDONLY);
+  ASSERT_GE(fd, 0);
+  char byte;
+  EXPECT_EQ(read(fd, &byte, 1), 1);
+  rack("replug " + port(0));
+  EXPECT_EQ(read(fd, &byte, 1), -1);
+  EXPECT_EQ(errno, ENODEV);
+  EXPECT_EQ(lseek(fd, 0, SEEK_SET), 0);
+  close(fd);
 }
 
 TEST_F(HotplugTest, AReplugGivesTheSamePortAndAnotherAddress) {

@@ -1,5 +1,6 @@
 #include "tests/rig/rig_client.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -77,6 +78,13 @@ std::string rack(const std::string& command) {
   close(fd);
   EXPECT_TRUE(answer.starts_with("ok")) << command << ": " << answer;
   return answer.substr(std::min<std::size_t>(3, answer.size()));
+}
+
+int open_node(libusb_device_handle* handle, int access) {
+  libusb_device* const device = libusb_get_device(handle);
+  const std::string path = fmt::format("/dev/bus/usb/{:03}/{:03}", libusb_get_bus_number(device),
+                                       libusb_get_device_address(device));
+  return open(path.c_str(), access | O_CLOEXEC);
 }
 
 Usb::Usb() {

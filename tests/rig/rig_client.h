@@ -27,6 +27,9 @@ std::string read_bytes(int fd, std::size_t size);
 std::string serial(int board);
 std::string port(int board);
 
+// The device's node, opened without libusb: `access` is O_RDONLY, O_WRONLY or O_RDWR.
+int open_node(libusb_device_handle* handle, int access);
+
 // One user of libusb.
 class Usb {
  public:

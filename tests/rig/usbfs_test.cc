@@ -1,6 +1,5 @@
 // What a program meets at an open device, through the distribution's libusb and by its own ioctls.
 #include <fcntl.h>
-#include <fmt/core.h>
 #include <linux/usbdevice_fs.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -8,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <list>
 
 #include "tests/rig/rig_client.h"
@@ -57,13 +57,7 @@ class UsbfsTest : public testing::Test {
     EXPECT_EQ(read(back), 0);
     EXPECT_EQ(back, Bytes({1, 2, 3}));
   }
-  // The device's node, opened without libusb.
-  int open_node() {
-    libusb_device* const device = libusb_get_device(handle_);
-    const std::string path = fmt::format("/dev/bus/usb/{:03}/{:03}", libusb_get_bus_number(device),
-                                         libusb_get_device_address(device));
-    return open(path.c_str(), O_RDWR | O_CLOEXEC);
-  }
+  int open_node(int access = O_RDWR) { return rig::open_node(handle_, access); }
 
   Usb usb_;
   libusb_device_handle* handle_ = nullptr;
@@ -340,6 +334,72 @@ TEST_F(UsbfsTest, APollSleepsUntilThereIsSomethingToReap) {
   EXPECT_EQ(ioctl(fd, USBDEVFS_REAPURBNDELAY, &reaped), -1);
   EXPECT_EQ(errno, EAGAIN);
   EXPECT_EQ(poll(&ready, 1, 0), 0);
+  close(fd);
+}
+
+// A program that is given an open node, as fwupd gives one to libusb, knows the device by this
+// alone.
+TEST_F(UsbfsTest, ANodeThatIsReadGivesTheDescriptors) {
+  Bytes expected(18 + 255);
+  ASSERT_EQ(libusb_get_descriptor(handle_, LIBUSB_DT_DEVICE, 0, expected.data(), 18), 18);
+  const int size = libusb_get_descriptor(handle_, LIBUSB_DT_CONFIG, 0, expected.data() + 18, 255);
+  ASSERT_GT(size, 18);
+  expected.resize(18 + static_cast<std::size_t>(size));
+  const int fd = open_node();
+  ASSERT_GE(fd, 0);
+  Bytes whole(4096), part(20);
+  const ssize_t got = ::read(fd, whole.data(), whole.size());
+  ASSERT_EQ(got, static_cast<ssize_t>(expected.size()));
+  whole.resize(expected.size());
+  EXPECT_EQ(whole, expected);
+  EXPECT_EQ(::read(fd, part.data(), part.size()), 0) << "the end";
+  EXPECT_EQ(lseek(fd, 0, SEEK_CUR), got);
+  // Across the end of the device descriptor.
+  EXPECT_EQ(lseek(fd, 10, SEEK_SET), 10);
+  EXPECT_EQ(::read(fd, part.data(), part.size()), 20);
+  EXPECT_EQ(part, Bytes(expected.begin() + 10, expected.begin() + 30));
+  EXPECT_EQ(lseek(fd, -29, SEEK_CUR), 1);
+  EXPECT_EQ(pread(fd, part.data(), 4, got - 2), 2);
+  EXPECT_EQ(part[1], expected.back());
+  EXPECT_EQ(lseek64(fd, 0, SEEK_CUR), 1) << "pread leaves the position alone";
+  close(fd);
+}
+
+TEST_F(UsbfsTest, ANodeRefusesWhatItsAccessAndItsPositionDoNotAllow) {
+  const int fd = open_node(O_WRONLY);
+  ASSERT_GE(fd, 0);
+  char byte;
+  const auto expect_refusal = [](ssize_t status, int error) {
+    EXPECT_EQ(status, -1);
+    EXPECT_EQ(errno, error);
+  };
+  expect_refusal(::read(fd, &byte, 1), EBADF);
+  expect_refusal(pread64(fd, &byte, 1, 0), EBADF);
+  expect_refusal(pread64(fd, &byte, 1, -1), EINVAL);
+  expect_refusal(lseek(fd, 0, SEEK_END), EINVAL);
+  expect_refusal(lseek(fd, -1, SEEK_SET), EINVAL);
+  expect_refusal(lseek(fd, -1, SEEK_CUR), EINVAL);
+  EXPECT_EQ(lseek(fd, std::numeric_limits<off_t>::max(), SEEK_SET),
+            std::numeric_limits<off_t>::max());
+  expect_refusal(lseek(fd, 1, SEEK_CUR), EINVAL);
+  close(fd);
+  const int reader = open_node(O_RDONLY);
+  ASSERT_GE(reader, 0);
+  EXPECT_EQ(::read(reader, &byte, 1), 1);
+  close(reader);
+}
+
+// The way of fwupd, and of what runs in a sandbox.
+TEST_F(UsbfsTest, LibusbTakesANodeThatIsOpenAlready) {
+  const int fd = open_node();
+  ASSERT_GE(fd, 0);
+  libusb_device_handle* wrapped = nullptr;
+  ASSERT_EQ(libusb_wrap_sys_device(usb_.context(), fd, &wrapped), 0);
+  libusb_device_descriptor descriptor{};
+  EXPECT_EQ(libusb_get_device_descriptor(libusb_get_device(wrapped), &descriptor), 0);
+  EXPECT_EQ(descriptor.idVendor, 0x1209);
+  EXPECT_EQ(libusb_claim_interface(wrapped, 0), 0);
+  libusb_close(wrapped);
   close(fd);
 }
 

@@ -47,14 +47,14 @@ bool receive_all(int fd, void* space, std::size_t size) {
 }  // namespace
 
 UsbfsFile* UsbfsFile::open(const char* socket_path, std::uint32_t bus, std::uint32_t device,
-                           bool writable, int& error) {
+                           int access, int& error) {
   void* const space = std::calloc(1, sizeof(UsbfsFile));
   if (space == nullptr) {
     error = ENOMEM;
     return nullptr;
   }
   auto* const file = new (space) UsbfsFile;
-  file->writable_ = writable;
+  file->access_ = access;
   file->bus_ = bus;
   file->device_ = device;
   int pipe_end = -1, answers_end = -1;
@@ -151,18 +151,17 @@ int UsbfsFile::receive_reply(UsbfsMemory*& memory, OpenReply& reply) {
 }
 
 int UsbfsFile::read_descriptors(std::size_t size) {
-  auto* const bytes = static_cast<std::uint8_t*>(std::malloc(size));
-  if (bytes == nullptr) return ENOMEM;
-  const bool complete = receive_all(socket_, bytes, size) && size >= kDeviceDescriptorSize;
-  if (complete) {
-    walk_configurations(
-        bytes + kDeviceDescriptorSize, size - kDeviceDescriptorSize, [](const InterfaceSetting&) {},
-        [&](const EndpointPlace& place) {
-          if (endpoint_count_ < kEndpointsMax) endpoints_[endpoint_count_++] = place;
-        });
-  }
-  std::free(bytes);
-  return complete ? 0 : ENODEV;
+  descriptors_ = static_cast<std::uint8_t*>(std::malloc(size));
+  if (descriptors_ == nullptr) return ENOMEM;
+  descriptors_size_ = size;
+  if (!receive_all(socket_, descriptors_, size) || size < kDeviceDescriptorSize) return ENODEV;
+  walk_configurations(
+      descriptors_ + kDeviceDescriptorSize, size - kDeviceDescriptorSize,
+      [](const InterfaceSetting&) {},
+      [&](const EndpointPlace& place) {
+        if (endpoint_count_ < kEndpointsMax) endpoints_[endpoint_count_++] = place;
+      });
+  return 0;
 }
 
 }  // namespace gangd::rig

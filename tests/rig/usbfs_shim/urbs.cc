@@ -301,7 +301,7 @@ void UsbfsFile::raise_ready() {
   const auto end =
       static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0));
   if (end < 0) return;
-  (void)!read(end, page, sizeof page);
+  (void)!::read(end, page, sizeof page);
   ::close(end);
 }
 

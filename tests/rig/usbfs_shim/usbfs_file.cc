@@ -1,5 +1,6 @@
 #include "tests/rig/usbfs_shim/usbfs_file.h"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -33,6 +34,7 @@ UsbfsFile::~UsbfsFile() {
     }
   }
   std::free(receiving_);
+  std::free(descriptors_);
 }
 
 void UsbfsFile::drop() {
@@ -59,7 +61,7 @@ int UsbfsFile::ioctl(unsigned long request, void* argument) {
     *static_cast<std::uint32_t*>(argument) = kCapabilities;
     return 0;
   }
-  if (!writable_) return -EPERM;
+  if (access_ == O_RDONLY) return -EPERM;
   switch (request) {
     case USBDEVFS_SUBMITURB:
       return submit(static_cast<usbdevfs_urb*>(argument));

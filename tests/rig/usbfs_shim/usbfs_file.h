@@ -8,6 +8,7 @@
 
 #include <linux/usbdevice_fs.h>
 #include <pthread.h>
+#include <sys/types.h>
 
 #include <atomic>
 #include <cstddef>
@@ -20,15 +21,20 @@ namespace gangd::rig {
 
 class UsbfsFile {
  public:
-  // Null, and a positive errno in `error`, when it cannot be opened.
+  // `access` is O_RDONLY, O_WRONLY or O_RDWR. Null, and a positive errno in `error`, when it cannot
+  // be opened.
   static UsbfsFile* open(const char* socket_path, std::uint32_t bus, std::uint32_t device,
-                         bool writable, int& error);
+                         int access, int& error);
 
   // What the program gets; closed by close().
   int handle() const { return handle_; }
 
   // As the kernel's: 0 or more, or a negative errno. From any thread.
   int ioctl(unsigned long request, void* argument);
+  // The device descriptor, then the configurations, each with all that belongs to it.
+  ssize_t read(void* space, std::size_t size);
+  ssize_t pread(void* space, std::size_t size, off_t position);
+  off_t seek(off_t offset, int whence);
   // Ends all URBs and claims. Those in other threads' ioctl() come back.
   void close();
 
@@ -68,6 +74,10 @@ class UsbfsFile {
   int reset();
   int call(Call call, std::uint32_t first, std::uint32_t second, std::uint32_t* value = nullptr);
 
+  // reading.cc
+  ssize_t read_at(off_t position, void* space, std::size_t size) const;
+  bool has_gone() const;
+
   // urbs.cc: submit, reap, discard
   int submit(usbdevfs_urb* urb);
   int check_control(const usbdevfs_urb& urb);
@@ -94,16 +104,19 @@ class UsbfsFile {
   int handle_ = -1;
   int socket_ = -1;
   int answers_ = -1;
-  bool writable_ = false;
+  int access_ = 0;
   std::uint32_t bus_ = 0, device_ = 0, speed_ = 0, slot_ = 0;
   UsbfsMemory* memory_ = nullptr;
   EndpointPlace endpoints_[kEndpointsMax];
   std::size_t endpoint_count_ = 0;
+  std::uint8_t* descriptors_ = nullptr;
+  std::size_t descriptors_size_ = 0;
 
   pthread_mutex_t call_mutex_ = PTHREAD_MUTEX_INITIALIZER;  // one call at a time; taken first
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;       // guards what follows, and socket_
   bool closed_ = false;
   bool gone_ = false;
+  off_t position_ = 0;
   std::uint32_t sequence_ = 0;
   std::uint32_t configuration_ = 0;
   int alternates_[32];  // of the interfaces that this file has claimed, or kNotClaimed
