@@ -135,15 +135,15 @@ static char* put_decimal(char* at, uint32_t value, int digits_min) {
   return at;
 }
 
-/* `@Name /0xADDRESS/COUNT*SIZE`, then the unit of SIZE and a letter that adds readable 1, erasable
- * 2 and writable 4 to 0x60. The hosts disagree in what they forgive, so: the prefix is 0x in lower
- * case, the unit B, K or M and never a space, no space before a slash but the one that ends the
- * name, and one region only. COUNT takes the digits that it needs; dfu-util and fwupd read them. */
-uint32_t descriptors_layout(const struct memory* memory, char text[USB_STRING_CHARACTERS_MAX + 1]) {
-  /* " /0x12345678/1234567890*123Mg" is the longest that follows the name. */
-  static const uint32_t name_max = USB_STRING_CHARACTERS_MAX - 1 - 29;
-  const struct memory_geometry* geometry = &memory->geometry;
-  uint32_t size = geometry->erase_size;
+/* fwupd 2.0.20 shows no device with a COUNT above this ("invalid number of sectors"). */
+#define LAYOUT_COUNT_MAX 999u
+/* Enough for 8192 blocks, and leaves 23 characters for the name. */
+#define LAYOUT_SEGMENTS_MAX 9u
+/* " /0x12345678/", and "999*064Kg" with a comma after all but the last */
+#define LAYOUT_TAIL_MAX (13u + LAYOUT_SEGMENTS_MAX * 10u - 1u)
+
+static char* put_segment(char* at, const struct memory* memory, uint32_t count) {
+  uint32_t size = memory->geometry.erase_size;
   char unit = 'B';
   if (size % (1024u * 1024u) == 0) {
     size /= 1024u * 1024u;
@@ -152,17 +152,43 @@ uint32_t descriptors_layout(const struct memory* memory, char text[USB_STRING_CH
     size /= 1024u;
     unit = 'K';
   }
-  char* at = text;
-  *at++ = '@';
-  at = put_text(at, memory->name, name_max);
-  at = put_text(at, " /0x", 4);
-  at = put_hex32(at, geometry->address);
-  *at++ = '/';
-  at = put_decimal(at, geometry->size / geometry->erase_size, 1);
+  at = put_decimal(at, count, 1);
   *at++ = '*';
   at = put_decimal(at, size, 3);
   *at++ = unit;
   *at++ = (char)(0x60 + memory->readable + 2 * memory->erasable + 4 * memory->writable);
+  return at;
+}
+
+/* ` /0xADDRESS/COUNT*SIZE`, then the unit of SIZE and a letter that adds readable 1, erasable 2 and
+ * writable 4 to 0x60. More than LAYOUT_COUNT_MAX blocks are several segments behind one address, as
+ * fwupd sets its pointer only once for each address. Where they are too many for the string, COUNT
+ * takes the digits that it needs, which dfu-util reads. */
+static char* put_layout_tail(char* at, const struct memory* memory) {
+  uint32_t count = memory->geometry.size / memory->geometry.erase_size;
+  at = put_text(at, " /0x", 4);
+  at = put_hex32(at, memory->geometry.address);
+  *at++ = '/';
+  if (count > LAYOUT_COUNT_MAX * LAYOUT_SEGMENTS_MAX) return put_segment(at, memory, count);
+  while (count > LAYOUT_COUNT_MAX) {
+    at = put_segment(at, memory, LAYOUT_COUNT_MAX);
+    *at++ = ',';
+    count -= LAYOUT_COUNT_MAX;
+  }
+  return put_segment(at, memory, count);
+}
+
+/* The hosts disagree in what they forgive, so: the prefix is 0x in lower case, the unit B, K or M
+ * and never a space, no space before a slash but the one that ends the name, and one address. */
+uint32_t descriptors_layout(const struct memory* memory, char text[USB_STRING_CHARACTERS_MAX + 1]) {
+  char tail[LAYOUT_TAIL_MAX + 1];
+  char* const tail_end = put_layout_tail(tail, memory);
+  *tail_end = '\0';
+  const uint32_t tail_size = (uint32_t)(tail_end - tail);
+  char* at = text;
+  *at++ = '@';
+  at = put_text(at, memory->name, USB_STRING_CHARACTERS_MAX - 1 - tail_size);
+  at = put_text(at, tail, tail_size);
   *at = '\0';
   return (uint32_t)(at - text);
 }
