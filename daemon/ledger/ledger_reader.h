@@ -1,0 +1,68 @@
+// LedgerReader: questions to a ledger's file, on a connection of its own. Reads only, also while
+// gangd appends, and also without gangd. All calls block: in the daemon they run in a worker, one
+// at a time.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "ledger/event.h"
+#include "ledger/ledger.h"
+
+namespace gangd {
+
+// An event as it is in the file.
+struct StoredEvent {
+  EventId id;
+  std::string bytes;  // canonical
+  Sha256Digest hash;  // of the chain up to and with it
+};
+
+struct AttemptRow {
+  EventId id;
+  UtcTime started_at;
+  AttemptStarted started;
+  std::string product;
+  std::vector<Extent> image_extents;  // of its job
+  std::optional<EventId> end_event;   // nothing while it is going on
+  std::optional<AttemptEnded> end;
+};
+
+struct UnitFilter {
+  std::optional<Verdict> last_verdict;
+  std::optional<Sha256Digest> image;  // in which an extent of this digest was measured
+};
+
+class LedgerReader {
+ public:
+  // kNotFound: there is no such file. kMismatch: it is not a ledger.
+  static Result<std::unique_ptr<LedgerReader>> open(const std::string& file);
+  ~LedgerReader();
+  LedgerReader(const LedgerReader&) = delete;
+  LedgerReader& operator=(const LedgerReader&) = delete;
+
+  // At most `events_max` that follow `after`, oldest first.
+  Result<std::vector<StoredEvent>> events(EventId after, std::size_t events_max);
+  // At most `units_max` whose UIDs follow `after_uid`, in the order of UIDs.
+  Result<std::vector<UnitRow>> units(const UnitFilter& filter, const std::string& after_uid,
+                                     std::size_t units_max);
+  Result<std::optional<UnitRow>> unit(const std::string& uid);
+  // The UID that a number of any pool was given to; nothing when nobody has it. kInvalid: units of
+  // several pools have it.
+  Result<std::optional<std::string>> uid_of_number(const std::string& value);
+  // Oldest first.
+  Result<std::vector<AttemptRow>> attempts_of_unit(const std::string& uid);
+  // kNotFound: no attempt has this id.
+  Result<AttemptRow> attempt(EventId id);
+
+ private:
+  class Connection;
+  explicit LedgerReader(std::unique_ptr<Connection> connection);
+
+  std::unique_ptr<Connection> connection_;
+};
+
+}  // namespace gangd
