@@ -109,6 +109,13 @@ struct Entry {
   bool operator==(const Entry&) const = default;
 };
 
+// An event as it is in a ledger's file.
+struct StoredEvent {
+  EventId id;
+  std::string bytes;  // canonical
+  Sha256Digest hash;  // of the chain up to and with it
+};
+
 // The canonical bytes, and back. Decoding takes canonical bytes only: kInvalid for anything that
 // encode_entry() would not have written. Bytes from anywhere are safe.
 std::string encode_entry(const Entry& entry);

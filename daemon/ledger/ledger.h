@@ -42,9 +42,10 @@ class Ledger {
   virtual Task<Result<LedgerState>> open() = 0;
 
   // Makes all of `events` durable, or none, and gives the id of the first; the others follow it
-  // without a gap. Order is kept between calls. Not cut short by cancelling: its outcome is always
-  // the true one. After a failure everything fails with kClosed until open() succeeds; whether the
-  // failed events are durable only open() and entries() can tell.
+  // without a gap. Order is kept between calls. Once begun it is not cut short by cancelling;
+  // kCancelled: it was not begun, and nothing was appended. After another failure everything fails
+  // with kClosed until open() succeeds; whether the failed events are durable only open() and
+  // entries() can tell.
   virtual Task<Result<EventId>> append(std::vector<LedgerEvent> events) = 0;
 
   // The id of the newest durable event; {0, 0} before the first.

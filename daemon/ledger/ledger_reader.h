@@ -14,13 +14,6 @@
 
 namespace gangd {
 
-// An event as it is in the file.
-struct StoredEvent {
-  EventId id;
-  std::string bytes;  // canonical
-  Sha256Digest hash;  // of the chain up to and with it
-};
-
 struct AttemptRow {
   EventId id;
   UtcTime started_at;
@@ -33,7 +26,7 @@ struct AttemptRow {
 
 struct UnitFilter {
   std::optional<Verdict> last_verdict;
-  std::optional<Sha256Digest> image;  // in which an extent of this digest was measured
+  std::optional<Sha256Digest> image;  // that was measured in it at its last attempt
 };
 
 class LedgerReader {
@@ -46,6 +39,10 @@ class LedgerReader {
 
   // At most `events_max` that follow `after`, oldest first.
   Result<std::vector<StoredEvent>> events(EventId after, std::size_t events_max);
+  // kNotFound.
+  Result<Entry> entry(EventId id);
+  // The event that this request led to; nothing when it is new.
+  Result<std::optional<Entry>> request(const std::string& request);
   // At most `units_max` whose UIDs follow `after_uid`, in the order of UIDs.
   Result<std::vector<UnitRow>> units(const UnitFilter& filter, const std::string& after_uid,
                                      std::size_t units_max);

@@ -43,7 +43,7 @@ Task<Result<std::string>> LedgerUnitRecord::begin(std::string uid) {
   }
   const auto id = co_await records_.append(started_);
   if (!id) {
-    failed_to_begin_ = true;
+    failed_to_begin_ = !id.failed_with(Code::kCancelled);
     co_return id.error();
   }
   id_ = *id;

@@ -62,7 +62,7 @@ Task<Result<EventId>> Records::append(LedgerEvent event) {
   auto id = co_await ledger_.append({event});
   if (id) {
     note(event, *id);
-  } else {
+  } else if (!id.failed_with(Code::kCancelled)) {
     fail(id.error());
   }
   co_return id;
@@ -95,7 +95,10 @@ Task<Result<EventId>> Records::find(EventId before, const LedgerEvent& event) {
   while (before < ledger_.newest()) {
     CO_TRY(const std::vector<Entry> entries, co_await ledger_.entries(before, kFindPage));
     for (const Entry& entry : entries) {
-      if (entry.event == event) co_return entry.id;
+      // As they are written: what is no UTF-8 is written differently from what it was.
+      if (encode_entry(entry) == encode_entry({entry.id, entry.station, entry.at, event})) {
+        co_return entry.id;
+      }
       before = entry.id;
     }
     if (entries.empty()) break;

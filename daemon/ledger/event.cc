@@ -1,0 +1,291 @@
+#include "ledger/event.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+
+#include "ledger/canonical_json.h"
+
+namespace gangd {
+namespace {
+
+// The `v` of every record: another number means another FORMAT.md.
+constexpr std::uint64_t kFormat = 1;
+
+// --- what each event holds, written once for both directions. The names are those of FORMAT.md.
+
+template <class Visit, class E>
+void fields_of(Visit& visit, E& event, const LedgerBegan*) {
+  visit("station", event.station);
+}
+template <class Visit, class E>
+void fields_of(Visit& visit, E& event, const DaemonStarted*) {
+  visit("version", event.version);
+}
+template <class Visit, class E>
+void fields_of(Visit& visit, E& event, const JobStarted*) {
+  visit("request", event.request);
+  visit("role", event.role);
+  visit("product", event.product);
+  visit("product_sha256", event.product_digest);
+  visit("slots", event.slots);
+  visit("once", event.once);
+  visit("image_extents", event.image_extents);
+}
+template <class Visit, class E>
+void fields_of(Visit& visit, E& event, const JobEnded*) {
+  visit("job", event.job);
+  visit("request", event.request);
+  visit("role", event.role);
+  visit("reason", event.reason);
+}
+template <class Visit, class E>
+void fields_of(Visit& visit, E& event, const AttemptStarted*) {
+  visit("job", event.job);
+  visit("slot", event.slot);
+  visit("path", event.path);
+  visit("uid", event.uid);
+  visit("numbers", event.numbers);
+  visit("unit_extents", event.unit_extents);
+}
+template <class Visit, class E>
+void fields_of(Visit& visit, E& event, const AttemptEnded*) {
+  visit("attempt", event.attempt);
+  visit("verdict", event.verdict);
+  visit("code", event.code);
+  visit("reason", event.reason);
+  visit("step", event.step);
+  visit("duration_us", event.duration_us);
+  visit("measured", event.measured);
+}
+template <class Visit, class E>
+void fields_of(Visit& visit, E& number, const UnitNumber*) {
+  visit("pool", number.pool);
+  visit("index", number.index);
+  visit("value", number.value);
+}
+template <class Visit, class E>
+void fields_of(Visit& visit, E& extent, const Extent*) {
+  visit("name", extent.name);
+  visit("address", extent.address);
+  visit("size", extent.size);
+  visit("sha256", extent.digest);
+}
+
+template <class Visit, class E>
+void fields(Visit& visit, E& event) {
+  fields_of(visit, event, static_cast<const std::remove_const_t<E>*>(nullptr));
+}
+
+// --- to JSON
+
+class Writer {
+ public:
+  template <class T>
+  void operator()(std::string_view name, const T& value) {
+    members_.push_back({std::string(name), json(value)});
+  }
+  template <class T>
+  static Json object(const T& value) {
+    Writer writer;
+    fields(writer, value);
+    return {std::move(writer.members_)};
+  }
+  Json take() && { return {std::move(members_)}; }
+
+ private:
+  static Json json(const std::string& text) { return {text}; }
+  static Json json(std::string_view text) { return {std::string(text)}; }
+  static Json json(const EventId& id) { return {id.to_string()}; }
+  static Json json(const Sha256Digest& digest) { return {digest.hex()}; }
+  static Json json(Verdict verdict) { return {std::string(verdict_name(verdict))}; }
+  static Json json(std::uint64_t number) { return {number}; }
+  static Json json(std::uint32_t number) { return {std::uint64_t{number}}; }
+  static Json json(bool fact) { return {std::uint64_t{fact}}; }
+  static Json json(const UnitNumber& number) { return object(number); }
+  static Json json(const Extent& extent) { return object(extent); }
+  static Json json(const Json& json) { return json; }
+  template <class T>
+  static Json json(const std::vector<T>& values) {
+    Json::Array array;
+    for (const T& value : values) array.push_back(json(value));
+    return {std::move(array)};
+  }
+
+  Json::Object members_;
+};
+
+// --- from JSON. What is missing or of another kind stays as it was: decode_entry() writes what was
+// read again, and takes only what comes out the same.
+
+class Reader {
+ public:
+  explicit Reader(const Json& json) : json_(json) {}
+
+  template <class T>
+  void operator()(std::string_view name, T& value) {
+    if (const Json* member = json_.find(name)) read(*member, value);
+  }
+
+ private:
+  static std::string text_of(const Json& json) {
+    const auto* text = std::get_if<std::string>(&json.value);
+    return text == nullptr ? std::string() : *text;
+  }
+  static void read(const Json& json, std::string& text) { text = text_of(json); }
+  static void read(const Json& json, EventId& id) {
+    if (const auto parsed = EventId::parse(text_of(json))) id = *parsed;
+  }
+  static void read(const Json& json, Sha256Digest& digest) {
+    const auto bytes = from_hex(text_of(json));
+    if (!bytes || bytes->size() != digest.bytes.size()) return;
+    std::ranges::copy(*bytes, digest.bytes.begin());
+  }
+  static void read(const Json& json, Verdict& verdict) {
+    if (const auto named = verdict_named(text_of(json))) verdict = *named;
+  }
+  static void read(const Json& json, std::uint64_t& number) {
+    if (const auto* integer = std::get_if<std::uint64_t>(&json.value)) number = *integer;
+  }
+  static void read(const Json& json, std::uint32_t& number) {
+    std::uint64_t wide = 0;
+    read(json, wide);
+    number = static_cast<std::uint32_t>(wide);
+  }
+  static void read(const Json& json, bool& fact) {
+    std::uint64_t number = 0;
+    read(json, number);
+    fact = number == 1;
+  }
+  template <class T>
+    requires std::same_as<T, UnitNumber> || std::same_as<T, Extent>
+  static void read(const Json& json, T& object) {
+    Reader reader(json);
+    fields(reader, object);
+  }
+  template <class T>
+  static void read(const Json& json, std::vector<T>& values) {
+    const auto* array = std::get_if<Json::Array>(&json.value);
+    if (array == nullptr) return;
+    for (const Json& element : *array) read(element, values.emplace_back());
+  }
+
+  const Json& json_;
+};
+
+// --- times: `2026-11-21T08:15:00.000000Z`
+
+std::string time_text(UtcTime time) {
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                     clock.subseconds().count());
+}
+
+int digits_at(std::string_view text, std::size_t position, std::size_t count) {
+  int number = 0;
+  if (text.size() < position + count) return 0;
+  std::from_chars(text.data() + position, text.data() + position + count, number);
+  return number;
+}
+
+UtcTime time_of(std::string_view text) {
+  using namespace std::chrono;
+  const year_month_day date(year(digits_at(text, 0, 4)),
+                            month(static_cast<unsigned>(std::max(0, digits_at(text, 5, 2)))),
+                            day(static_cast<unsigned>(std::max(0, digits_at(text, 8, 2)))));
+  if (!date.ok()) return {};
+  return sys_days(date) + hours(digits_at(text, 11, 2)) + minutes(digits_at(text, 14, 2)) +
+         seconds(digits_at(text, 17, 2)) + microseconds(digits_at(text, 20, 6));
+}
+
+// --- the events by their names
+
+// In the order of the variant.
+constexpr std::array<std::string_view, std::variant_size_v<LedgerEvent>> kTypes = {
+    "ledger_began", "daemon_started",  "job_started",
+    "job_ended",    "attempt_started", "attempt_ended"};
+
+template <std::size_t Index = 0>
+LedgerEvent event_of_type(std::size_t index) {
+  if constexpr (Index + 1 < std::variant_size_v<LedgerEvent>) {
+    if (index != Index) return event_of_type<Index + 1>(index);
+  }
+  return LedgerEvent(std::in_place_index<Index>);
+}
+
+}  // namespace
+
+std::string EventId::to_string() const {
+  return fmt::format("{}-{}", epoch, n);
+}
+
+Result<EventId> EventId::parse(std::string_view text) {
+  EventId id;
+  const char* const end = text.data() + text.size();
+  const auto epoch = std::from_chars(text.data(), end, id.epoch);
+  if (epoch.ec == std::errc() && epoch.ptr != end && *epoch.ptr == '-') {
+    const auto n = std::from_chars(epoch.ptr + 1, end, id.n);
+    if (n.ec == std::errc() && n.ptr == end && id.n <= kJsonIntegerMax && id.to_string() == text) {
+      return id;
+    }
+  }
+  return Error(Code::kInvalid, "\"{}\" is no id: one looks like 1-17", text);
+}
+
+std::string_view event_type(const LedgerEvent& event) {
+  return kTypes.at(event.index());
+}
+
+std::string encode_entry(const Entry& entry) {
+  Writer writer;
+  writer("v", kFormat);
+  writer("epoch", entry.id.epoch);
+  writer("n", entry.id.n);
+  writer("station", entry.station);
+  writer("at", time_text(entry.at));
+  writer("type", event_type(entry.event));
+  writer("event", std::visit([](const auto& event) { return Writer::object(event); }, entry.event));
+  return canonical_json(std::move(writer).take());
+}
+
+Result<Entry> decode_entry(std::string_view bytes) {
+  TRY(const Json json, parse_json(bytes));
+  Entry entry;
+  std::string at;
+  std::string type;
+  Reader reader(json);
+  reader("epoch", entry.id.epoch);
+  reader("n", entry.id.n);
+  reader("station", entry.station);
+  reader("at", at);
+  reader("type", type);
+  entry.at = time_of(at);
+  const auto known = std::ranges::find(kTypes, type);
+  const Json* body = json.find("event");
+  if (known == kTypes.end() || body == nullptr) {
+    return Error(Code::kInvalid, "no event of this format: its type is \"{}\"", type);
+  }
+  entry.event = event_of_type(static_cast<std::size_t>(known - kTypes.begin()));
+  Reader body_reader(*body);
+  std::visit([&body_reader](auto& event) { fields(body_reader, event); }, entry.event);
+  if (encode_entry(entry) != bytes) {
+    return Error(Code::kInvalid, "event {} is not in the canonical form", entry.id.to_string());
+  }
+  return entry;
+}
+
+Sha256Digest chain(const Sha256Digest& before, std::string_view bytes) {
+  Sha256 hash;
+  hash.update(before.bytes);
+  hash.update(as_bytes(bytes));
+  return hash.finish();
+}
+
+}  // namespace gangd

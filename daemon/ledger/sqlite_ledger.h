@@ -1,0 +1,62 @@
+// SqliteLedger: the ledger in a file. One worker writes, and takes all that was appended while it
+// wrote as the next transaction; another reads, on its own connection.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ledger/ledger.h"
+#include "ledger/ledger_reader.h"
+#include "ledger/ledger_writer.h"
+#include "loop/loop.h"
+#include "loop/port.h"
+#include "loop/scope.h"
+#include "loop/signal.h"
+
+namespace gangd {
+
+class SqliteLedger final : public Ledger {
+ public:
+  // The file is made when there is none; its folder is not. It holds the events of one station.
+  SqliteLedger(Loop& loop, std::string file, std::string station);
+  // After close().
+  ~SqliteLedger() override;
+
+  // Waits for what was appended. co_await before destruction; nobody waits in it any more.
+  Task<> close();
+
+  Task<Result<LedgerState>> open() override;
+  Task<Result<EventId>> append(std::vector<LedgerEvent> events) override;
+  EventId newest() const override { return newest_; }
+  Task<Status> grown(EventId seen) override;
+  Task<Result<std::vector<Entry>>> entries(EventId after, std::size_t entries_max) override;
+  Task<Result<Entry>> entry(EventId id) override;
+  Task<Result<std::optional<Entry>>> request(std::string request) override;
+  Task<Result<std::optional<UnitRow>>> unit(std::string uid) override;
+
+ private:
+  class Append;
+
+  void enqueue(Append& append);
+  Task<> write();
+  void finish(const std::vector<Append*>& group, const Result<EventId>& first);
+  void set_newest(EventId id);
+  template <class Question>
+  auto ask(Question question);
+
+  Loop& loop_;
+  const std::string file_;
+  const std::unique_ptr<Workers> write_worker_;
+  const std::unique_ptr<Workers> read_worker_;
+  LedgerWriter writer_;                   // the write worker's
+  std::unique_ptr<LedgerReader> reader_;  // the read worker's
+  Scope writing_;
+  std::deque<Append*> appends_;  // that no transaction has taken yet
+  bool is_open_ = false;
+  EventId newest_;
+  Signal grown_;
+};
+
+}  // namespace gangd
