@@ -2,18 +2,16 @@
 // wrote as the next transaction; another reads, on its own connection.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "ledger/append_queue.h"
 #include "ledger/ledger.h"
 #include "ledger/ledger_reader.h"
 #include "ledger/ledger_writer.h"
 #include "loop/loop.h"
 #include "loop/port.h"
-#include "loop/scope.h"
-#include "loop/signal.h"
 
 namespace gangd {
 
@@ -28,21 +26,18 @@ class SqliteLedger final : public Ledger {
   Task<> close();
 
   Task<Result<LedgerState>> open() override;
-  Task<Result<EventId>> append(std::vector<LedgerEvent> events) override;
-  EventId newest() const override { return newest_; }
-  Task<Status> grown(EventId seen) override;
+  Task<Result<EventId>> append(std::vector<LedgerEvent> events) override {
+    return queue_.append(std::move(events));
+  }
+  EventId newest() const override { return queue_.newest(); }
+  Task<Status> grown(EventId seen) override { return queue_.grown(seen); }
   Task<Result<std::vector<Entry>>> entries(EventId after, std::size_t entries_max) override;
   Task<Result<Entry>> entry(EventId id) override;
   Task<Result<std::optional<Entry>>> request(std::string request) override;
   Task<Result<std::optional<UnitRow>>> unit(std::string uid) override;
 
  private:
-  class Append;
-
-  void enqueue(Append& append);
-  Task<> write();
-  void finish(const std::vector<Append*>& group, const Result<EventId>& first);
-  void set_newest(EventId id);
+  Task<Result<EventId>> commit(std::vector<LedgerEvent> events);
   template <class Question>
   auto ask(Question question);
 
@@ -52,11 +47,7 @@ class SqliteLedger final : public Ledger {
   const std::unique_ptr<Workers> read_worker_;
   LedgerWriter writer_;                   // the write worker's
   std::unique_ptr<LedgerReader> reader_;  // the read worker's
-  Scope writing_;
-  std::deque<Append*> appends_;  // that no transaction has taken yet
-  bool is_open_ = false;
-  EventId newest_;
-  Signal grown_;
+  AppendQueue queue_;
 };
 
 }  // namespace gangd

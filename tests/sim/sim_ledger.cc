@@ -1,0 +1,169 @@
+#include "tests/sim/sim_ledger.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "loop/offload.h"
+#include "loop/sleep.h"
+
+namespace gangd::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+// What an SD card or a busy array takes in bad moments.
+constexpr Duration kSlowMin = 500ms;
+constexpr Duration kSlowMax = 10s;
+
+void follow(LedgerState& state, const Entry& entry) {
+  if (std::holds_alternative<JobStarted>(entry.event)) state.open_jobs.push_back(entry.id);
+  if (const auto* end = std::get_if<JobEnded>(&entry.event)) {
+    std::erase(state.open_jobs, end->job);
+  }
+  if (const auto* end = std::get_if<AttemptEnded>(&entry.event)) {
+    std::erase(state.open_attempts, end->attempt);
+  }
+  if (const auto* start = std::get_if<AttemptStarted>(&entry.event)) {
+    state.open_attempts.push_back(entry.id);
+    for (const UnitNumber& number : start->numbers) {
+      std::uint64_t& next = state.pool_next[number.pool];
+      next = std::max(next, number.index + 1);
+    }
+  }
+}
+
+const std::string* request_of(const LedgerEvent& event) {
+  if (const auto* start = std::get_if<JobStarted>(&event)) return &start->request;
+  if (const auto* end = std::get_if<JobEnded>(&event)) return &end->request;
+  return nullptr;
+}
+
+void add_number(UnitRow& unit, const UnitNumber& number) {
+  if (std::ranges::find(unit.numbers, number) == unit.numbers.end()) {
+    unit.numbers.push_back(number);
+  }
+}
+
+}  // namespace
+
+SimLedger::SimLedger(Loop& loop, SimDisk& disk, std::string station)
+    : loop_(loop),
+      disk_(disk),
+      station_(std::move(station)),
+      writer_(disk.writer_),
+      worker_(loop.port().start_workers("ledger", 1)),
+      queue_(loop, [this](std::vector<LedgerEvent> events) { return commit(std::move(events)); }) {}
+
+SimLedger::~SimLedger() = default;
+
+Task<> SimLedger::close() {
+  return queue_.close();
+}
+
+Error SimLedger::broken() const {
+  return {Code::kIo, "the simulated disk is full: free space on it"};
+}
+
+Task<Result<LedgerState>> SimLedger::open() {
+  queue_.shut();
+  const UtcTime now = loop_.utc_now();
+  auto state = co_await offload(*worker_, [this, now] { return open_now(now); });
+  if (state) queue_.open(disk_.entries_.back().id);
+  co_return state;
+}
+
+Result<LedgerState> SimLedger::open_now(UtcTime now) {
+  is_open_ = false;
+  if (disk_.broken_ || is_dead()) return broken();
+  is_open_ = true;
+  if (disk_.entries_.empty()) TRY_STATUS(write({LedgerBegan{station_}}, now));
+  LedgerState state;
+  for (const Entry& entry : disk_.entries_) follow(state, entry);
+  return state;
+}
+
+Task<Result<EventId>> SimLedger::commit(std::vector<LedgerEvent> events) {
+  if (disk_.dice_.chance(disk_.faults_.slow)) {
+    CO_TRY_STATUS(co_await sleep_for(disk_.dice_.between(kSlowMin, kSlowMax)));
+  }
+  const UtcTime now = loop_.utc_now();
+  co_return co_await offload(
+      *worker_, [this, now, events = std::move(events)] { return write_or_fail(events, now); });
+}
+
+Result<EventId> SimLedger::write_or_fail(const std::vector<LedgerEvent>& events, UtcTime now) {
+  const bool fails = disk_.dice_.chance(disk_.faults_.failing);
+  const bool writes = !fails || disk_.dice_.chance(500);
+  if (!is_open_) return Error(Code::kClosed, "the ledger is not open");
+  if (disk_.broken_ || is_dead() || std::exchange(disk_.fail_before_, false) || !writes) {
+    is_open_ = false;
+    return broken();
+  }
+  auto id = write(events, now);
+  if (std::exchange(disk_.fail_after_, false) || fails) {
+    is_open_ = false;
+    return broken();
+  }
+  return id;
+}
+
+Result<EventId> SimLedger::write(const std::vector<LedgerEvent>& events, UtcTime now) {
+  std::uint64_t n = disk_.entries_.size();
+  const EventId first = {1, n + 1};
+  for (const LedgerEvent& event : events) {
+    const Entry entry = {{1, ++n}, station_, now, event};
+    // Through the bytes, as on a real disk.
+    TRY(Entry stored, decode_entry(encode_entry(entry)));
+    disk_.entries_.push_back(std::move(stored));
+  }
+  return first;
+}
+
+Task<Result<std::vector<Entry>>> SimLedger::entries(EventId after, std::size_t entries_max) {
+  co_return co_await offload(*worker_, [=, this]() -> Result<std::vector<Entry>> {
+    std::vector<Entry> found;
+    for (const Entry& entry : disk_.entries_) {
+      if (after < entry.id && found.size() < entries_max) found.push_back(entry);
+    }
+    return found;
+  });
+}
+
+Task<Result<Entry>> SimLedger::entry(EventId id) {
+  co_return co_await offload(*worker_, [=, this]() -> Result<Entry> {
+    const auto found = std::ranges::find(disk_.entries_, id, &Entry::id);
+    if (found != disk_.entries_.end()) return *found;
+    return Error(Code::kNotFound, "there is no event {}", id.to_string());
+  });
+}
+
+Task<Result<std::optional<Entry>>> SimLedger::request(std::string request) {
+  co_return co_await offload(*worker_, [=, this]() -> Result<std::optional<Entry>> {
+    for (const Entry& entry : disk_.entries_) {
+      const std::string* named = request_of(entry.event);
+      if (named != nullptr && *named == request) return entry;
+    }
+    return std::optional<Entry>();
+  });
+}
+
+Task<Result<std::optional<UnitRow>>> SimLedger::unit(std::string uid) {
+  co_return co_await offload(*worker_, [=, this]() -> Result<std::optional<UnitRow>> {
+    std::optional<UnitRow> unit;
+    for (const Entry& entry : disk_.entries_) {
+      if (const auto* start = std::get_if<AttemptStarted>(&entry.event)) {
+        if (start->uid != uid) continue;
+        if (!unit) unit.emplace().uid = uid;
+        ++unit->attempts;
+        unit->last_attempt = entry.id;
+        unit->last_verdict.reset();
+        for (const UnitNumber& number : start->numbers) add_number(*unit, number);
+      } else if (const auto* end = std::get_if<AttemptEnded>(&entry.event)) {
+        if (unit && end->attempt == unit->last_attempt) unit->last_verdict = end->verdict;
+      }
+    }
+    return unit;
+  });
+}
+
+}  // namespace gangd::sim
