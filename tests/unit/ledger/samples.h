@@ -1,0 +1,66 @@
+// Events as a station writes them.
+#pragma once
+
+#include <chrono>
+#include <vector>
+
+#include "ledger/event.h"
+
+namespace gangd {
+
+inline Sha256Digest digest_of(std::string_view text) {
+  return sha256(as_bytes(text));
+}
+
+inline Extent extent_named(const std::string& name) {
+  return {name, 0x9000'0000, 200'000, digest_of(name)};
+}
+
+inline UnitNumber number_at(std::uint64_t index) {
+  return {"tone", index, "T" + std::to_string(1000 + index)};
+}
+
+inline JobStarted job_started(const std::string& request) {
+  return {request,
+          "operator",
+          "tone",
+          digest_of("tone.toml"),
+          {"1", "2"},
+          false,
+          {extent_named("tone.bin")}};
+}
+
+inline AttemptStarted attempt_started(EventId job, const std::string& uid, std::uint64_t index) {
+  return {job, "1", "1-1.4", uid, {number_at(index)}, {extent_named("serial")}};
+}
+
+inline AttemptEnded attempt_ended(EventId attempt, Verdict verdict) {
+  if (verdict == Verdict::kPass) {
+    return {attempt,
+            verdict,
+            "",
+            "",
+            "",
+            1'250'000,
+            {extent_named("tone.bin"), extent_named("serial")}};
+  }
+  return {attempt, verdict, "stalled", "write 0x90000000: stalled", "write", 750'000, {}};
+}
+
+inline std::vector<LedgerEvent> sample_events() {
+  return {LedgerBegan{"line-1"},
+          DaemonStarted{"0.1.0"},
+          job_started("r-1"),
+          attempt_started({1, 2}, "00aa", 7),
+          attempt_ended({1, 3}, Verdict::kPass),
+          attempt_ended({1, 3}, Verdict::kUnknown),
+          JobEnded{{1, 2}, "", "gangd", "interrupted"}};
+}
+
+inline Entry sample_entry(LedgerEvent event) {
+  using namespace std::chrono;
+  const UtcTime at = sys_days(year(2026) / 11 / 21) + 8h + 15min + 250us;
+  return {{1, 17}, "line-1", at, std::move(event)};
+}
+
+}  // namespace gangd
