@@ -23,6 +23,11 @@ AttemptEnded interrupted_attempt(EventId attempt) {
   return ended;
 }
 
+// What both would be written as: what is no UTF-8 is written differently from what it was.
+bool is_record_of(const Entry& entry, const LedgerEvent& event) {
+  return encode_entry(entry) == encode_entry({entry.id, entry.station, entry.at, event});
+}
+
 }  // namespace
 
 Records::Records(Loop& loop, Ledger& ledger, std::function<void()> changed)
@@ -46,7 +51,8 @@ Task<> Records::stop() {
 Task<Status> Records::end_the_dead(std::vector<LedgerEvent> first, LedgerState state) {
   std::vector<LedgerEvent> events = std::move(first);
   for (const EventId attempt : state.open_attempts) {
-    if (!alive_.contains(attempt)) events.emplace_back(interrupted_attempt(attempt));
+    CO_TRY(const bool lives, co_await is_alive(attempt));
+    if (!lives) events.emplace_back(interrupted_attempt(attempt));
   }
   for (const EventId job : state.open_jobs) {
     if (!alive_.contains(job)) events.emplace_back(JobEnded{job, "", "gangd", "interrupted"});
@@ -55,6 +61,15 @@ Task<Status> Records::end_the_dead(std::vector<LedgerEvent> first, LedgerState s
   if (events.empty()) co_return Status();
   const auto id = co_await ledger_.append(std::move(events));
   co_return id ? Status() : Status(id.error());
+}
+
+Task<Result<bool>> Records::is_alive(EventId attempt) {
+  if (alive_.contains(attempt)) co_return true;
+  if (insisting_.empty()) co_return false;
+  // It may have become durable although the ledger failed, and its slot will find it.
+  CO_TRY(const Entry entry, co_await ledger_.entry(attempt));
+  co_return std::ranges::any_of(
+      insisting_, [&](const LedgerEvent* event) { return is_record_of(entry, *event); });
 }
 
 Task<Result<EventId>> Records::append(LedgerEvent event) {
@@ -69,6 +84,13 @@ Task<Result<EventId>> Records::append(LedgerEvent event) {
 }
 
 Task<Result<EventId>> Records::append_surely(LedgerEvent event) {
+  insisting_.push_back(&event);
+  auto id = co_await insist(event);
+  std::erase(insisting_, &event);
+  co_return id;
+}
+
+Task<Result<EventId>> Records::insist(const LedgerEvent& event) {
   EventId before = ledger_.newest();
   while (!given_up_) {
     if (in_order_) {
@@ -95,10 +117,7 @@ Task<Result<EventId>> Records::find(EventId before, const LedgerEvent& event) {
   while (before < ledger_.newest()) {
     CO_TRY(const std::vector<Entry> entries, co_await ledger_.entries(before, kFindPage));
     for (const Entry& entry : entries) {
-      // As they are written: what is no UTF-8 is written differently from what it was.
-      if (encode_entry(entry) == encode_entry({entry.id, entry.station, entry.at, event})) {
-        co_return entry.id;
-      }
+      if (is_record_of(entry, event)) co_return entry.id;
       before = entry.id;
     }
     if (entries.empty()) break;

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "ledger/ledger.h"
 #include "loop/loop.h"
@@ -49,6 +50,9 @@ class Records {
   // Appends the ends of what is open in the ledger and not alive here.
   Task<Status> end_the_dead(std::vector<LedgerEvent> first, LedgerState state);
   Task<> mend();
+  // An attempt that is open in the ledger is one of this life.
+  Task<Result<bool>> is_alive(EventId attempt);
+  Task<Result<EventId>> insist(const LedgerEvent& event);
   void fail(const Error& error);
   void note(const LedgerEvent& event, EventId id);
   // The id of an event that may have become durable after `before`; {0, 0} if it has not.
@@ -62,7 +66,8 @@ class Records {
   bool in_order_ = false;
   bool given_up_ = false;
   std::string trouble_;
-  std::set<EventId> alive_;  // jobs and attempts of this life that have not ended
+  std::set<EventId> alive_;                    // jobs and attempts of this life that have not ended
+  std::vector<const LedgerEvent*> insisting_;  // what append_surely() works on
   std::map<std::string, std::uint64_t> pool_next_;
   std::map<std::string, std::string> units_;  // in work, to the slot
 };

@@ -51,6 +51,8 @@ void Slot::wait_for_board(const UsbDevice* device, Job* job) {
   }
   if (device == nullptr) {
     if (view_.state == SlotState::kEmpty) return;
+    // A board that was pulled in the middle must not take its verdict along unseen.
+    if (view_.state == SlotState::kEnded && !seen_since_end_) return;
     const std::uint64_t revision = view_.revision;
     view_ = SlotView();
     view_.name = config_.name;
@@ -63,6 +65,7 @@ void Slot::wait_for_board(const UsbDevice* device, Job* job) {
   }
   // A verdict stands until its board has gone, or another job wants the board.
   const bool is_done = device->arrival == done_arrival_;
+  seen_since_end_ |= is_done;
   if (is_done && (job == nullptr || job->view.id == done_job_)) return;
   if (is_due(*device, job)) begin(*device, *job);
 }
@@ -162,6 +165,7 @@ Task<> Slot::record() {
   }
   unit_.reset();
   done_arrival_ = arrival_;
+  seen_since_end_ = false;
   done_job_ = job_->view.id;
   job_ = nullptr;
   phase_ = Phase::kIdle;

@@ -79,6 +79,7 @@ class Slot {
 
   // The attempt that was last, whose verdict stands until its board has gone.
   std::uint64_t done_arrival_ = 0;
+  bool seen_since_end_ = false;  // the board was still there when the verdict was shown
   EventId done_job_;
 };
 

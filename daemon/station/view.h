@@ -17,7 +17,8 @@ enum class SlotState {
   kWaiting,    // a board, and no job that would take it
   kRunning,    // an attempt is going on
   kRecording,  // it has ended, and its verdict is not yet durable
-  kEnded,      // the verdict stands until the board has gone
+  kEnded,      // the verdict stands until the board has gone, or if it was pulled before, until
+               // another comes
 };
 
 std::string_view slot_state_name(SlotState state);

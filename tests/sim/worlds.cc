@@ -1,12 +1,12 @@
 #include "tests/sim/planted.h"
-#include "tests/sim/toy_gang.h"
+#include "tests/sim/station_world.h"
 #include "tests/sim/world.h"
 
 namespace gangd::sim {
 
 const std::vector<WorldKind>& world_kinds() {
   static const std::vector<WorldKind> kKinds = {
-      {"toy-gang", run_toy_gang, true},
+      {"station", run_station, true},
       {"planted-order", run_planted_order, false},
       {"planted-promise", run_planted_promise, false},
       {"planted-abort", run_planted_abort, false},

@@ -1,12 +1,14 @@
 // The file as others meet it: an auditor, a second gangd, a careless hand, a power cut.
 #include "ledger/ledger_file.h"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 
 #include "ledger/database.h"
@@ -68,6 +70,18 @@ TEST_F(LedgerFile, IsVerifiedAndCounted) {
   EXPECT_EQ(check->attempts, 4U);
 }
 
+// FORMAT.md is all that an auditor needs.
+TEST_F(LedgerFile, IsCheckedByPythonAlone) {
+  write_some();
+  const std::string command = fmt::format("{} {} > {}", GANGD_FORMAT_TEST, file_, file_ + ".out");
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  std::uint64_t events = 0;
+  std::string head;
+  std::ifstream(file_ + ".out") >> events >> head;
+  EXPECT_EQ(events, 9U);
+  EXPECT_EQ(head, verify_ledger(file_)->head.hex());
+}
+
 TEST_F(LedgerFile, EventsRefuseToBeChanged) {
   write_some();
   EXPECT_FALSE(execute("UPDATE event SET bytes = '' WHERE seq = 3"));
@@ -92,7 +106,6 @@ TEST_F(LedgerFile, EveryChangeIsFound) {
       {"UPDATE pool SET next = 1", "table pool"},
   };
   for (const auto& [sql, where] : changes) {
-    Folder folder;
     write_some();
     tamper(sql);
     EXPECT_NE(fault().find(where), std::string::npos) << sql << ": " << fault();

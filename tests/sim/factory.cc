@@ -1,0 +1,235 @@
+#include "tests/sim/factory.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "base/check.h"
+#include "loop/sleep.h"
+
+namespace gangd::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view kProductFile = R"(
+name = "tone"
+minutes_max = 2
+[usb]
+vendor = 0x1209
+product = 0x0001
+[[image]]
+file = "tone.bin"
+address = 0x90000000
+[serial]
+pool = "tone"
+prefix = "T"
+digits = 6
+address = 0x90010000
+size = 32
+)";
+
+}  // namespace
+
+ByteVector SimProducts::image(std::size_t image_bytes) {
+  ByteVector bytes(image_bytes);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<std::uint8_t>(i * 31 + (i >> 8));
+  }
+  return bytes;
+}
+
+Task<Result<std::vector<std::string>>> SimProducts::names() {
+  co_return std::vector<std::string>{std::string(kProduct)};
+}
+
+Task<Result<std::unique_ptr<Recipe>>> SimProducts::load(std::string name) {
+  if (name != kProduct) co_return Error(Code::kNotFound, "there is no product \"{}\"", name);
+  CO_TRY(Product product, parse_product(kProductFile, "tone.toml"));
+  CO_TRY(Image image, Image::make({{"tone.bin", kFlashAddress, SimProducts::image(image_bytes_)}}));
+  co_return Recipe::make(std::move(product), std::move(image));
+}
+
+Task<Status> SimFixture::prepare(std::string) {
+  CO_TRY_STATUS(co_await sleep_for(dice_.between(1ms, 50ms)));
+  if (dice_.chance(jams_)) co_return Error(Code::kDevice, "the clamp does not close: look at it");
+  co_return Status();
+}
+
+void SimFixture::show(const std::string& slot, std::optional<Verdict> verdict) {
+  if (verdict) {
+    lamps[slot] = *verdict;
+  } else {
+    lamps.erase(slot);
+  }
+}
+
+Task<Status> SimMes::authorize(MesUnit unit) {
+  CO_TRY_STATUS(co_await sleep_for(dice_.between(1ms, 500ms)));
+  if (!dice_.chance(refusals_)) co_return Status();
+  co_return Error(Code::kInvalid, "unit {} is not due here: ask the line's lead", unit.uid);
+}
+
+// The bus as one process sees it: killed, it reaches no board any more.
+class Factory::Process final : public Usb {
+ public:
+  explicit Process(Usb& bus) : bus_(bus) {}
+  void kill() { is_dead_ = true; }
+
+  const std::vector<UsbDevice>& devices() const override { return bus_.devices(); }
+  std::uint64_t revision() const override { return bus_.revision(); }
+  Task<Status> changed(std::uint64_t seen) override { return bus_.changed(seen); }
+  Task<Result<std::unique_ptr<UsbConnection>>> open(std::uint64_t arrival) override {
+    CO_TRY_STATUS(alive());
+    CO_TRY(auto connection, co_await bus_.open(arrival));
+    co_return std::make_unique<Connection>(*this, std::move(connection));
+  }
+  Task<Status> set_port_power(UsbPath port, bool on) override {
+    CO_TRY_STATUS(alive());
+    co_return co_await bus_.set_port_power(std::move(port), on);
+  }
+
+ private:
+  class Connection final : public UsbConnection {
+   public:
+    Connection(Process& process, std::unique_ptr<UsbConnection> inner)
+        : process_(process), inner_(std::move(inner)) {}
+    const UsbDevice& device() const override { return inner_->device(); }
+    const ByteVector& configuration() const override { return inner_->configuration(); }
+    Task<Status> claim(std::uint8_t interface) override {
+      CO_TRY_STATUS(process_.alive());
+      co_return co_await inner_->claim(interface);
+    }
+    Task<Status> select(std::uint8_t interface, std::uint8_t alternate) override {
+      CO_TRY_STATUS(process_.alive());
+      co_return co_await inner_->select(interface, alternate);
+    }
+    Task<Result<ByteVector>> control_in(UsbRequest request, std::size_t bytes_max) override {
+      CO_TRY_STATUS(process_.alive());
+      co_return co_await inner_->control_in(request, bytes_max);
+    }
+    Task<Status> control_out(UsbRequest request, ByteVector bytes) override {
+      CO_TRY_STATUS(process_.alive());
+      co_return co_await inner_->control_out(request, std::move(bytes));
+    }
+    Task<Result<ByteVector>> bulk_in(std::uint8_t endpoint, std::size_t bytes_max) override {
+      CO_TRY_STATUS(process_.alive());
+      co_return co_await inner_->bulk_in(endpoint, bytes_max);
+    }
+    Task<Status> bulk_out(std::uint8_t endpoint, ByteVector bytes) override {
+      CO_TRY_STATUS(process_.alive());
+      co_return co_await inner_->bulk_out(endpoint, std::move(bytes));
+    }
+    Task<Status> clear_halt(std::uint8_t endpoint) override {
+      CO_TRY_STATUS(process_.alive());
+      co_return co_await inner_->clear_halt(endpoint);
+    }
+    Task<Status> reset() override {
+      CO_TRY_STATUS(process_.alive());
+      co_return co_await inner_->reset();
+    }
+
+   private:
+    Process& process_;
+    const std::unique_ptr<UsbConnection> inner_;
+  };
+
+  Status alive() const {
+    if (is_dead_) return Error(Code::kUnplugged, "the process was killed");
+    return {};
+  }
+
+  Usb& bus_;
+  bool is_dead_ = false;
+};
+
+// What lives and dies with a process.
+struct Factory::Life {
+  Life(Factory& factory, StationConfig config)
+      : usb(factory.bus_),
+        ledger(factory.loop_, factory.disk_, config.name),
+        mes(factory.dice_.fork(), factory.options_.refusals),
+        fixture(factory.dice_.fork(), factory.options_.jams),
+        products(factory.options_.image_bytes),
+        station(factory.loop_, usb, ledger, mes, fixture, products, std::move(config), "0.0.0") {}
+
+  Process usb;
+  SimLedger ledger;
+  SimMes mes;
+  SimFixture fixture;
+  SimProducts products;
+  Station station;
+};
+
+Factory::Factory(Loop& loop, SimPort& port, std::uint64_t seed, Options options)
+    : loop_(loop),
+      dice_(seed),
+      options_(options),
+      bus_(port, dice_.next()),
+      disk_(dice_.next(), options.disk),
+      dying_(loop, "dying") {
+  for (int board = 0; board < options.boards; ++board) {
+    model::VirtualBoard::Options board_options;
+    board_options.part = "MX25R6435F";
+    board_options.uid[11] = static_cast<std::uint8_t>(board + 1);
+    board_options.seed = dice_.next();
+    boards_.push_back(&bus_.add_board(place(board), board_options));
+  }
+}
+
+Factory::~Factory() {
+  CHECK(life_ == nullptr, "the factory was left with a process running");
+}
+
+Task<Status> Factory::start() {
+  CHECK(life_ == nullptr);
+  StationConfig config;
+  config.name = "line-1";
+  for (int board = 0; board < boards(); ++board) {
+    config.slots.push_back({slot(board), place(board)});
+  }
+  life_ = std::make_unique<Life>(*this, std::move(config));
+  co_return co_await life_->station.start();
+}
+
+void Factory::kill() {
+  life_->usb.kill();
+  disk_.kill_writer();
+  dead_.push_back(std::move(life_));
+  dying_.spawn("killed", end(*dead_.back()));
+}
+
+Task<> Factory::end(Life& life) {
+  co_await life.station.stop();
+  co_await life.ledger.close();
+}
+
+Task<> Factory::stop() {
+  if (life_) co_await end(*life_);
+  life_.reset();
+  co_await dying_.join();
+  dead_.clear();
+}
+
+Station& Factory::station() {
+  CHECK(life_ != nullptr);
+  return life_->station;
+}
+
+UsbPath Factory::place(int board) const {
+  return {"0000:00:14.0", {static_cast<std::uint8_t>(board + 1)}};
+}
+
+bool Factory::holds(int board, const std::string& serial) {
+  const ByteVector image = SimProducts::image(options_.image_bytes);
+  ByteVector found(image.size());
+  chip(board).peek(0, found);
+  if (found != image) return false;
+  ByteVector field(32, 0xff);
+  std::copy(serial.begin(), serial.end(), field.begin());
+  found.resize(field.size());
+  chip(board).peek(kSerialAddress - kFlashAddress, found);
+  return found == field;
+}
+
+}  // namespace gangd::sim

@@ -1,0 +1,114 @@
+// Factory: a whole daemon but for its clients, on a simulated floor: boards that run the firmware
+// that ships, a disk that survives, and processes that can be killed.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "loop/scope.h"
+#include "recipe/products.h"
+#include "station/fixture.h"
+#include "station/mes_link.h"
+#include "station/station.h"
+#include "tests/sim/prng.h"
+#include "tests/sim/sim_bus.h"
+#include "tests/sim/sim_ledger.h"
+#include "tests/sim/sim_port.h"
+
+namespace gangd::sim {
+
+// What every board is to hold.
+constexpr std::uint32_t kFlashAddress = 0x9000'0000;
+constexpr std::uint32_t kSerialAddress = kFlashAddress + 0x1'0000;
+constexpr std::string_view kProduct = "tone";
+
+// One product, made up.
+class SimProducts final : public Products {
+ public:
+  explicit SimProducts(std::size_t image_bytes) : image_bytes_(image_bytes) {}
+  Task<Result<std::vector<std::string>>> names() override;
+  Task<Result<std::unique_ptr<Recipe>>> load(std::string name) override;
+
+  static ByteVector image(std::size_t image_bytes);
+
+ private:
+  const std::size_t image_bytes_;
+};
+
+// Clamps that jam, and a MES that refuses: so many times in a thousand.
+class SimFixture final : public Fixture {
+ public:
+  SimFixture(Prng dice, std::uint64_t jams) : dice_(dice), jams_(jams) {}
+  Task<Status> prepare(std::string slot) override;
+  void show(const std::string& slot, std::optional<Verdict> verdict) override;
+  // What the lamps of the slots show.
+  std::map<std::string, Verdict> lamps;
+
+ private:
+  Prng dice_;
+  const std::uint64_t jams_;
+};
+
+class SimMes final : public MesLink {
+ public:
+  SimMes(Prng dice, std::uint64_t refusals) : dice_(dice), refusals_(refusals) {}
+  Task<Status> authorize(MesUnit unit) override;
+
+ private:
+  Prng dice_;
+  const std::uint64_t refusals_;
+};
+
+class Factory {
+ public:
+  struct Options {
+    int boards = 2;
+    std::size_t image_bytes = 9000;
+    std::uint64_t jams = 0;
+    std::uint64_t refusals = 0;
+    SimDisk::Faults disk;
+  };
+
+  Factory(Loop& loop, SimPort& port, std::uint64_t seed, Options options);
+  // After stop().
+  ~Factory();
+
+  // A new process on what the disk holds. Begin with this one.
+  Task<Status> start();
+  // The process ends as by kill -9: what it had open is closed, what was not durable is lost.
+  void kill();
+  // Ends it in good order, and waits for those that were killed.
+  Task<> stop();
+
+  bool is_running() const { return life_ != nullptr; }
+  Station& station();
+  SimDisk& disk() { return disk_; }
+  SimBus& bus() { return bus_; }
+  int boards() const { return static_cast<int>(boards_.size()); }
+  UsbPath place(int board) const;
+  std::string slot(int board) const { return std::to_string(board + 1); }
+  model::NorChip& chip(int board) { return boards_[static_cast<std::size_t>(board)]->chip(); }
+
+  // Whether the chip holds the image, and `serial` in its field.
+  bool holds(int board, const std::string& serial);
+
+ private:
+  class Process;
+  struct Life;
+
+  Task<> end(Life& life);
+
+  Loop& loop_;
+  Prng dice_;
+  const Options options_;
+  SimBus bus_;
+  SimDisk disk_;
+  std::vector<model::VirtualBoard*> boards_;
+  std::unique_ptr<Life> life_;
+  // Killed, and kept until the end: somebody may still wait for an answer in them.
+  std::vector<std::unique_ptr<Life>> dead_;
+  Scope dying_;
+};
+
+}  // namespace gangd::sim
