@@ -159,6 +159,48 @@ Result<std::optional<std::string>> LedgerReader::uid_of_number(const std::string
   return uid;
 }
 
+Result<JobRow> LedgerReader::job(EventId id) {
+  auto entry = this->entry(id);
+  auto* started = entry ? std::get_if<JobStarted>(&entry->event) : nullptr;
+  if (started == nullptr) {
+    return Error(Code::kNotFound, "there is no job {}: see gangctl job list", id.to_string());
+  }
+  JobRow job;
+  job.id = id;
+  job.started = std::move(*started);
+  TRY(Statement end,
+      connection_->database.prepare("SELECT bytes FROM job JOIN event ON seq = end_n WHERE n = ?"));
+  TRY(const bool has_ended, end.bind(0, id.n).step());
+  if (has_ended) {
+    TRY(Entry ended, decode_entry(end.text(0)));
+    if (auto* event = std::get_if<JobEnded>(&ended.event)) job.end = std::move(*event);
+  }
+  TRY(Statement counts,
+      connection_->database.prepare(
+          "SELECT count(*) FILTER (WHERE verdict = 'PASS'),"
+          " count(*) FILTER (WHERE verdict = 'FAIL'),"
+          " count(*) FILTER (WHERE verdict = 'UNKNOWN') FROM attempt WHERE job_n = ?"));
+  TRY_STATUS(counts.bind(0, id.n).step());
+  job.passed = counts.integer(0);
+  job.failed = counts.integer(1);
+  job.unknown = counts.integer(2);
+  return job;
+}
+
+Result<std::vector<JobRow>> LedgerReader::jobs(std::size_t jobs_max) {
+  std::vector<JobRow> jobs;
+  TRY(Statement rows,
+      connection_->database.prepare("SELECT epoch, n FROM (SELECT n FROM job ORDER BY n DESC "
+                                    "LIMIT ?) JOIN event ON seq = n ORDER BY n"));
+  rows.bind(0, std::uint64_t{jobs_max});
+  while (true) {
+    TRY(const bool has_row, rows.step());
+    if (!has_row) return jobs;
+    TRY(JobRow job, this->job({static_cast<std::uint32_t>(rows.integer(0)), rows.integer(1)}));
+    jobs.push_back(std::move(job));
+  }
+}
+
 Result<std::vector<AttemptRow>> LedgerReader::attempts_of_unit(const std::string& uid) {
   std::vector<AttemptRow> attempts;
   TRY(const std::vector<std::uint64_t> found,

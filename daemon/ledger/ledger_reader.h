@@ -24,6 +24,15 @@ struct AttemptRow {
   std::optional<AttemptEnded> end;
 };
 
+struct JobRow {
+  EventId id;
+  JobStarted started;
+  std::optional<JobEnded> end;  // nothing while it is going on
+  std::uint64_t passed = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t unknown = 0;
+};
+
 struct UnitFilter {
   std::optional<Verdict> last_verdict;
   std::optional<Sha256Digest> image;  // that was measured in it at its last attempt
@@ -50,6 +59,10 @@ class LedgerReader {
   // The UID that a number of any pool was given to; nothing when nobody has it. kInvalid: units of
   // several pools have it.
   Result<std::optional<std::string>> uid_of_number(const std::string& value);
+  // kNotFound: no job has this id.
+  Result<JobRow> job(EventId id);
+  // At most `jobs_max`, the newest of them last.
+  Result<std::vector<JobRow>> jobs(std::size_t jobs_max);
   // Oldest first.
   Result<std::vector<AttemptRow>> attempts_of_unit(const std::string& uid);
   // kNotFound: no attempt has this id.

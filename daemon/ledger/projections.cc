@@ -26,6 +26,7 @@ constexpr std::string_view kCreate = R"(
     end_n INTEGER,
     verdict TEXT) STRICT;
   CREATE INDEX attempt_open ON attempt(n) WHERE end_n IS NULL;
+  CREATE INDEX attempt_of_job ON attempt(job_n, verdict);
   CREATE INDEX attempt_of_uid ON attempt(uid, n);
   CREATE TABLE unit(
     uid TEXT PRIMARY KEY,

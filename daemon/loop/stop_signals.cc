@@ -1,7 +1,7 @@
 #include "loop/stop_signals.h"
 
-#include <signal.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 

@@ -249,6 +249,21 @@ TEST_F(LedgerFile, AnswersWhoCarriesAnImage) {
   EXPECT_TRUE(reader->attempt({1, 8}).failed_with(Code::kNotFound));
 }
 
+TEST_F(LedgerFile, CountsTheVerdictsOfAJob) {
+  write_some();
+  const auto reader = *LedgerReader::open(file_);
+  const auto job = reader->job({1, 2});
+  ASSERT_TRUE(job);
+  EXPECT_EQ(job->started.request, "r-1");
+  EXPECT_FALSE(job->end);
+  EXPECT_EQ(job->passed, 2U);
+  EXPECT_EQ(job->failed, 1U);
+  EXPECT_EQ(job->unknown, 0U);
+  EXPECT_TRUE(reader->job({1, 3}).failed_with(Code::kNotFound));
+  EXPECT_TRUE(reader->job({1, 300}).failed_with(Code::kNotFound));
+  EXPECT_EQ(reader->jobs(10)->size(), 1U);
+}
+
 // kill -9 at any moment: what was acknowledged is there, and the file is whole.
 TEST_F(LedgerFile, SurvivesThePlugOfItsWriter) {
   for (int round = 0; round < 10; ++round) {
