@@ -52,9 +52,13 @@ StopSignals::StopSignals(std::unique_ptr<Arrival> arrival) : arrival_(std::move(
 
 StopSignals::~StopSignals() = default;
 
-Result<std::unique_ptr<StopSignals>> StopSignals::open(EpollPort& port) {
+void StopSignals::block() {
   const sigset_t set = stop_signals();
   sigprocmask(SIG_BLOCK, &set, nullptr);
+}
+
+Result<std::unique_ptr<StopSignals>> StopSignals::open(EpollPort& port) {
+  const sigset_t set = stop_signals();
   const int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   if (fd < 0) return Error(Code::kIo, "signalfd: {}", std::strerror(errno));
   auto arrival = std::make_unique<Arrival>(port, fd);

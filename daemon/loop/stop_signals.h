@@ -12,7 +12,9 @@ namespace gangd {
 class StopSignals {
  public:
   // From here on the two do not end the process. Comes before the first thread is started: threads
-  // inherit this. kIo when the kernel gives no descriptor.
+  // inherit this, and any of them could be the one that a signal ends all in.
+  static void block();
+  // After block(). kIo when the kernel gives no descriptor.
   static Result<std::unique_ptr<StopSignals>> open(EpollPort& port);
   // The next one ends the process as usual: somebody is in a hurry.
   ~StopSignals();

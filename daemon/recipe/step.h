@@ -34,9 +34,10 @@ struct Unit {
   ByteVector serial_field;     // what `parts` points into
   std::vector<UnitPart> parts;
   std::vector<Extent> measured;
+  std::uint64_t step_done = 0;  // bytes
 
   std::uint64_t bytes() const;  // of all parts
-  // Tells the record; what the step is called and how far it is.
+  // Tells the record what the step is called and how far it is, over all parts. One at a time.
   Progress progress_of(std::string_view step, std::uint64_t total);
 };
 

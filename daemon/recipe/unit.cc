@@ -9,10 +9,11 @@ std::uint64_t Unit::bytes() const {
 }
 
 Progress Unit::progress_of(std::string_view step, std::uint64_t total) {
+  step_done = 0;
   record.progress(step, 0, total);
-  return [this, step, total, done = std::uint64_t{0}](std::uint64_t bytes) mutable {
-    done += bytes;
-    record.progress(step, done, total);
+  return [this, step, total](std::uint64_t bytes) {
+    step_done += bytes;
+    record.progress(step, step_done, total);
   };
 }
 

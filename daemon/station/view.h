@@ -48,7 +48,7 @@ struct SlotView {
   std::string uid;
   std::vector<UnitNumber> numbers;
   std::string step;              // while it runs: `write`
-  std::uint64_t bytes_done = 0;  // of all that the attempt moves
+  std::uint64_t bytes_done = 0;  // of the step
   std::uint64_t bytes_total = 0;
   std::optional<AttemptOutcome> outcome;  // with kEnded
   std::uint64_t revision = 0;             // grows with each change of this slot

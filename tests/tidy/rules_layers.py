@@ -131,8 +131,10 @@ def links_of_layer(tree, layers, layer, links):
     linked = {f"daemon/{link}" for link in reachable(links, layer.name)} | {folder}
     missing = {}
     for path in tree.select(folder + "/", suffixes=CXX):
-        if not path.endswith(".h") and posixpath.relpath(path, folder) not in layer.sources:
-            yield *place, f"add {posixpath.relpath(path, folder)} to SOURCES, or delete it"
+        source = posixpath.relpath(path, folder)
+        # main.cc is a program that links the layer.
+        if not path.endswith(".h") and source not in [*layer.sources, "main.cc"]:
+            yield *place, f"add {source} to SOURCES, or delete it"
         for _, name, quoted in tree.includes(path):
             other = layers.of(resolve(tree, path, name)) if is_ours(tree, name, quoted) else None
             if other and other.row.startswith("daemon/") and other.folder not in linked:

@@ -66,6 +66,8 @@ CASES = [
          [("daemon/loop/CMakeLists.txt", 1)]),
     Case("layers-link", "every source is in SOURCES",
          {**BASE, "daemon/base/z.cc": ""}, [("daemon/base/CMakeLists.txt", 1)]),
+    Case("layers-link", "but a program's main",
+         {**BASE, "daemon/base/main.cc": ""}),
     Case("layers-link", "every layer is declared",
          {"daemon/base/a.cc": "", "daemon/base/CMakeLists.txt": "add_library(base a.cc)\n"},
          [("daemon/base/CMakeLists.txt", 1)]),

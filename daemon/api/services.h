@@ -1,0 +1,79 @@
+// The services of gang.v1, for the clients of one role: one object for each socket. They convert,
+// and hand over; what they promise stands in proto/README.md.
+#pragma once
+
+#include <gang/v1/gang.grpc.pb.h>
+
+#include <string>
+
+#include "api/calls.h"
+
+namespace gangd {
+
+// Who comes in by which socket.
+enum class Role { kOperator, kAuditor };
+
+std::string role_name(Role role);
+
+class StationService final : public gang::v1::Station::CallbackService {
+ public:
+  explicit StationService(Calls& calls) : calls_(calls) {}
+
+  grpc::ServerUnaryReactor* GetStation(grpc::CallbackServerContext* context,
+                                       const gang::v1::GetStationRequest* request,
+                                       gang::v1::StationState* response) override;
+  grpc::ServerUnaryReactor* ListSlots(grpc::CallbackServerContext* context,
+                                      const gang::v1::ListSlotsRequest* request,
+                                      gang::v1::ListSlotsResponse* response) override;
+
+ private:
+  Calls& calls_;
+};
+
+class JobsService final : public gang::v1::Jobs::CallbackService {
+ public:
+  JobsService(Calls& calls, Role role) : calls_(calls), role_(role) {}
+
+  grpc::ServerUnaryReactor* StartJob(grpc::CallbackServerContext* context,
+                                     const gang::v1::StartJobRequest* request,
+                                     gang::v1::StartJobResponse* response) override;
+  grpc::ServerUnaryReactor* StopJob(grpc::CallbackServerContext* context,
+                                    const gang::v1::StopJobRequest* request,
+                                    gang::v1::StopJobResponse* response) override;
+  grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context,
+                                     const gang::v1::ListJobsRequest* request,
+                                     gang::v1::ListJobsResponse* response) override;
+  grpc::ServerWriteReactor<gang::v1::WatchJobResponse>* WatchJob(
+      grpc::CallbackServerContext* context, const gang::v1::WatchJobRequest* request) override;
+
+ private:
+  Calls& calls_;
+  const Role role_;
+};
+
+class UnitsService final : public gang::v1::Units::CallbackService {
+ public:
+  explicit UnitsService(Calls& calls) : calls_(calls) {}
+
+  grpc::ServerUnaryReactor* GetUnit(grpc::CallbackServerContext* context,
+                                    const gang::v1::GetUnitRequest* request,
+                                    gang::v1::Unit* response) override;
+  grpc::ServerWriteReactor<gang::v1::Unit>* ListUnits(
+      grpc::CallbackServerContext* context, const gang::v1::ListUnitsRequest* request) override;
+
+ private:
+  Calls& calls_;
+};
+
+class EventsService final : public gang::v1::Events::CallbackService {
+ public:
+  explicit EventsService(Calls& calls) : calls_(calls) {}
+
+  grpc::ServerWriteReactor<gang::v1::LedgerEvent>* StreamEvents(
+      grpc::CallbackServerContext* context, const gang::v1::StreamEventsRequest* request) override;
+
+ private:
+  Calls& calls_;
+};
+
+}  // namespace gangd

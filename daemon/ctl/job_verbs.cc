@@ -1,0 +1,123 @@
+#include <fmt/core.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "ctl/job_display.h"
+#include "ctl/text.h"
+#include "ctl/verbs.h"
+
+namespace gangd {
+namespace {
+
+namespace v1 = gang::v1;
+
+// A name for this order that no other has.
+std::string new_request() {
+  std::uint64_t number = 0;
+  if (getrandom(&number, sizeof number, 0) != sizeof number) {
+    number = static_cast<std::uint64_t>(getpid());
+  }
+  return fmt::format("gangctl-{:016x}", number);
+}
+
+// For the signal's handler, which can format nothing.
+char farewell[256];
+
+void say_farewell(int) {
+  (void)!write(STDERR_FILENO, farewell, std::strlen(farewell));
+  _exit(128 + SIGINT);
+}
+
+void prepare_farewell(const std::string& job) {
+  const std::string text =
+      fmt::format("\njob {} goes on; to stop it, type: gangctl job stop {}\n", job, job);
+  std::strncpy(farewell, text.c_str(), sizeof farewell - 1);
+  signal(SIGINT, say_farewell);
+}
+
+Exit watch(Client& client, const std::string& job, bool json) {
+  prepare_farewell(job);
+  grpc::ClientContext context;
+  v1::WatchJobRequest request;
+  request.set_job(job);
+  const auto reader = client.jobs().WatchJob(&context, request);
+  JobDisplay display(JobDisplay::form_for(json));
+  v1::WatchJobResponse update;
+  while (reader->Read(&update)) display.show(update);
+  const grpc::Status status = reader->Finish();
+  if (!display.job().id().empty()) display.finish();
+  if (!status.ok()) return client.complain(status);
+  const v1::Job& ended = display.job();
+  const bool all_passed = ended.passed() > 0 && ended.failed() == 0 && ended.unknown() == 0;
+  return all_passed ? Exit::kGood : Exit::kNotGood;
+}
+
+}  // namespace
+
+Exit start_job(const Arguments& arguments) {
+  Client client(arguments.socket);
+  grpc::ClientContext context;
+  Client::set_deadline(context);
+  v1::StartJobRequest request;
+  request.set_request_id(arguments.request.empty() ? new_request() : arguments.request);
+  request.set_product(arguments.product);
+  for (const std::string& slot : arguments.slots) request.add_slots(slot);
+  request.set_once(arguments.once);
+  v1::StartJobResponse response;
+  const grpc::Status status = client.jobs().StartJob(&context, request, &response);
+  if (!status.ok()) return client.complain(status);
+  if (arguments.watch) return watch(client, response.job(), arguments.json);
+  if (arguments.json) {
+    fmt::print("{}\n", json_of(response));
+  } else {
+    fmt::print("job {} runs; to watch it, type: gangctl job watch {}\n", response.job(),
+               response.job());
+  }
+  return Exit::kGood;
+}
+
+Exit stop_job(const Arguments& arguments) {
+  Client client(arguments.socket);
+  grpc::ClientContext context;
+  v1::StopJobRequest request;
+  request.set_request_id(arguments.request.empty() ? new_request() : arguments.request);
+  request.set_job(arguments.job);
+  v1::StopJobResponse response;
+  const grpc::Status status = client.jobs().StopJob(&context, request, &response);
+  if (!status.ok()) return client.complain(status);
+  fmt::print("{}\n",
+             arguments.json ? json_of(response) : fmt::format("job {} has ended", arguments.job));
+  return Exit::kGood;
+}
+
+Exit watch_job(const Arguments& arguments) {
+  Client client(arguments.socket);
+  return watch(client, arguments.job, arguments.json);
+}
+
+Exit list_jobs(const Arguments& arguments) {
+  Client client(arguments.socket);
+  grpc::ClientContext context;
+  Client::set_deadline(context);
+  v1::ListJobsResponse response;
+  const grpc::Status status = client.jobs().ListJobs(&context, {}, &response);
+  if (!status.ok()) return client.complain(status);
+  if (arguments.json) {
+    fmt::print("{}\n", json_of(response));
+    return Exit::kGood;
+  }
+  std::vector<std::vector<std::string>> rows = {
+      {"JOB", "PRODUCT", "STATE", "PASSED", "FAILED", "UNKNOWN", "SLOTS"}};
+  for (const v1::Job& job : response.jobs()) {
+    rows.push_back({job.id(), job.product(), job.running() ? "runs" : job.reason(),
+                    std::to_string(job.passed()), std::to_string(job.failed()),
+                    std::to_string(job.unknown()), std::to_string(job.slots_size())});
+  }
+  print_table(rows);
+  return Exit::kGood;
+}
+
+}  // namespace gangd

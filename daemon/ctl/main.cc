@@ -1,0 +1,111 @@
+// gangctl: gangd from a command line.
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "ctl/verbs.h"
+
+namespace gangd {
+namespace {
+
+constexpr const char* kSocket = "/run/gangd/operator.sock";
+constexpr const char* kFooter =
+    "Exit status: 0 good, 1 what was asked about is not, 2 usage, 3 gangd cannot be reached or "
+    "refuses.";
+
+using Verb = Exit (*)(const Arguments&);
+
+class CommandLine {
+ public:
+  CommandLine() {
+    app_.footer(kFooter);
+    app_.require_subcommand(1);
+    app_.add_option("--socket", arguments_.socket, "gangd's socket")
+        ->envname("GANGD_SOCKET")
+        ->default_str(kSocket);
+    arguments_.socket = kSocket;
+    app_.add_flag("--json", arguments_.json, "JSON, one object a line");
+    app_.fallthrough();
+    verb(app_, "station", "the station, and whether it takes boards", show_station);
+    verb(app_, "slots", "the slots, and what is in them", list_slots);
+    add_jobs();
+    add_units();
+    add_ledger();
+  }
+
+  int run(int count, char** words) {
+    try {
+      app_.parse(count, words);
+    } catch (const CLI::ParseError& error) {
+      const bool asked_for_help = app_.exit(error) == 0;
+      return static_cast<int>(asked_for_help ? Exit::kGood : Exit::kUsage);
+    }
+    return static_cast<int>(chosen_(arguments_));
+  }
+
+ private:
+  CLI::App* verb(CLI::App& parent, const char* name, const char* what, Verb function) {
+    CLI::App* app = parent.add_subcommand(name, what);
+    app->fallthrough();
+    app->callback([this, function] { chosen_ = function; });
+    return app;
+  }
+  CLI::App* group(const char* name, const char* what) {
+    CLI::App* app = app_.add_subcommand(name, what);
+    app->fallthrough();
+    app->require_subcommand(1);
+    return app;
+  }
+
+  void add_jobs() {
+    CLI::App* job = group("job", "orders to program boards");
+    CLI::App* start = verb(*job, "start", "program what is plugged into the slots", start_job);
+    start->add_option("PRODUCT", arguments_.product, "see gangctl station")->required();
+    start->add_option("--slot", arguments_.slots, "this slot only; may be repeated");
+    start->add_flag("--once", arguments_.once, "each slot takes one board, then the job ends");
+    start->add_flag("--watch", arguments_.watch, "stay until the job has ended");
+    start->add_option("--request", arguments_.request,
+                      "a name of your own for this order: given again, it leads to the same job");
+    CLI::App* stop = verb(*job, "stop", "end a job, and the attempts in it", stop_job);
+    stop->add_option("JOB", arguments_.job, "such as 1-3")->required();
+    stop->add_option("--request", arguments_.request, "a name of your own for this order");
+    verb(*job, "watch", "stay until a job has ended", watch_job)
+        ->add_option("JOB", arguments_.job, "such as 1-3")
+        ->required();
+    verb(*job, "list", "the newest jobs", list_jobs);
+  }
+
+  void add_units() {
+    CLI::App* unit = group("unit", "what was programmed");
+    verb(*unit, "show", "a unit and all its attempts", show_unit)
+        ->add_option("UNIT", arguments_.unit, "its UID or a serial")
+        ->required();
+    CLI::App* list = verb(*unit, "list", "all units", list_units);
+    list->add_option("--verdict", arguments_.verdict, "of the newest attempt")
+        ->check(CLI::IsMember({"pass", "fail", "unknown"}));
+    list->add_option("--image", arguments_.image, "that carry the image of this SHA-256");
+  }
+
+  void add_ledger() {
+    CLI::App* events = verb(app_, "events", "the station's record", list_events);
+    events->add_option("--after", arguments_.after, "the token of the last event you have");
+    events->add_flag("--follow", arguments_.follow, "stay for those that come");
+    CLI::App* ledger = group("ledger", "a ledger's file, without gangd");
+    verb(*ledger, "verify", "check every event, the chain and the projections", verify_ledger)
+        ->add_option("FILE", arguments_.file)
+        ->required();
+    verb(*ledger, "rebuild", "make the projections again; gangd must not run", rebuild_ledger)
+        ->add_option("FILE", arguments_.file)
+        ->required();
+  }
+
+  CLI::App app_{"Programs boards through gangd.", "gangctl"};
+  Arguments arguments_;
+  Verb chosen_ = nullptr;
+};
+
+}  // namespace
+}  // namespace gangd
+
+int main(int count, char** words) {
+  return gangd::CommandLine().run(count, words);
+}

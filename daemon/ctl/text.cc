@@ -1,0 +1,77 @@
+#include "ctl/text.h"
+
+#include <fmt/core.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+
+namespace gangd {
+
+namespace v1 = gang::v1;
+
+std::string json_of(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  options.always_print_primitive_fields = true;
+  std::string json;
+  (void)google::protobuf::util::MessageToJsonString(message, &json, options);
+  return json;
+}
+
+std::string_view word_of(v1::Verdict verdict) {
+  switch (verdict) {
+    case v1::VERDICT_PASS:
+      return "PASS";
+    case v1::VERDICT_FAIL:
+      return "FAIL";
+    case v1::VERDICT_UNSPECIFIED:
+      return "-";
+    default:
+      return "UNKNOWN";
+  }
+}
+
+std::string_view word_of(v1::SlotState state) {
+  switch (state) {
+    case v1::SLOT_STATE_EMPTY:
+      return "empty";
+    case v1::SLOT_STATE_FOREIGN:
+      return "foreign";
+    case v1::SLOT_STATE_WAITING:
+      return "waiting";
+    case v1::SLOT_STATE_RUNNING:
+      return "running";
+    case v1::SLOT_STATE_RECORDING:
+      return "recording";
+    case v1::SLOT_STATE_ENDED:
+      return "ended";
+    default:
+      return "?";
+  }
+}
+
+std::string numbers_of(const google::protobuf::RepeatedPtrField<v1::UnitNumber>& numbers) {
+  std::string text;
+  for (const v1::UnitNumber& number : numbers) {
+    text += text.empty() ? "" : ",";
+    text += number.value();
+  }
+  return text;
+}
+
+void print_table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += fmt::format("{:<{}}  ", row[i].empty() ? "-" : row[i], widths[i]);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    fmt::print("{}\n", line);
+  }
+}
+
+}  // namespace gangd
