@@ -33,6 +33,12 @@ std::string coloured(v1::Verdict verdict, const std::string& text) {
   return fmt::format("\x1b[{}m{}\x1b[0m", colour, text);
 }
 
+double progress_of(const v1::Slot& slot) {
+  if (slot.bytes_total() == 0) return 0.0;
+  const auto total = static_cast<double>(slot.bytes_total());
+  return std::min(static_cast<double>(slot.bytes_done()) / total, 1.0);
+}
+
 std::string verdict_line(const v1::Attempt& attempt) {
   std::string line =
       fmt::format("slot {}: {}  {}  {}", attempt.slot(), word_of(attempt.verdict()),
@@ -51,7 +57,15 @@ JobDisplay::Form JobDisplay::form_for(bool json) {
 
 void JobDisplay::show(const v1::WatchJobResponse& update) {
   if (update.has_job()) job_ = update.job();
-  if (update.has_verdict()) say(update.verdict());
+  if (update.has_verdict()) {
+    // The slot itself may have gone on to another job by now.
+    v1::Slot& slot = slots_[update.verdict().slot()].slot;
+    slot.set_name(update.verdict().slot());
+    slot.set_uid(update.verdict().uid());
+    *slot.mutable_numbers() = update.verdict().numbers();
+    *slot.mutable_outcome() = update.verdict();
+    say(update.verdict());
+  }
   if (update.has_slot()) {
     slots_[update.slot().name()].slot = update.slot();
     say(update.slot());
@@ -79,14 +93,12 @@ void JobDisplay::say(const v1::Attempt& verdict) {
 
 std::string JobDisplay::bar(const v1::Slot& slot) const {
   const bool has_ended = slot.has_outcome();
-  const double done = slot.bytes_total() == 0 ? 0.0
-                                              : static_cast<double>(slot.bytes_done()) /
-                                                    static_cast<double>(slot.bytes_total());
-  const auto full =
-      static_cast<std::size_t>(std::clamp(done, 0.0, 1.0) * static_cast<double>(kBarWidth));
+  const double done =
+      has_ended && slot.outcome().verdict() == v1::VERDICT_PASS ? 1.0 : progress_of(slot);
+  const auto full = static_cast<std::size_t>(done * static_cast<double>(kBarWidth));
   std::string line =
       fmt::format("slot {:<4} [{}{}] {:>3.0f} %  ", slot.name(), std::string(full, '#'),
-                  std::string(kBarWidth - full, '.'), std::clamp(done, 0.0, 1.0) * 100);
+                  std::string(kBarWidth - full, '.'), done * 100);
   const std::string word(has_ended ? word_of(slot.outcome().verdict())
                          : slot.step().empty() || slot.state() != v1::SLOT_STATE_RUNNING
                              ? word_of(slot.state())

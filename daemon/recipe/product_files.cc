@@ -55,10 +55,10 @@ Result<std::unique_ptr<Recipe>> load_recipe(const std::string& folder, const std
   }
   std::vector<ImagePart> parts;
   for (const ProductImage& image : product.images) {
-    const auto file = (std::filesystem::path(folder) / image.file).string();
-    auto bytes = read_file(file, kImageBytesMax);
+    const std::filesystem::path file = std::filesystem::path(folder) / image.file;
+    auto bytes = read_file(file.string(), kImageBytesMax);
     if (!bytes) return std::move(bytes).error().with_context(fmt::format("{}: image", path));
-    parts.push_back({image.file, image.address, *std::move(bytes)});
+    parts.push_back({file.filename().string(), image.address, *std::move(bytes)});
   }
   auto image = Image::make(std::move(parts));
   if (!image) return std::move(image).error().with_context(path);
