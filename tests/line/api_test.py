@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+"""Another people's client, gRPC from Python, against gangd. The interpreter is the system's, for
+which Debian has gRPC."""
+import hashlib
+import importlib
+import json
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import grpc
+
+from line import TOP, LineTest, check_record, until
+
+# What protoc makes of gang.proto for Python, as an integrator would.
+GENERATED = tempfile.TemporaryDirectory()
+subprocess.run([sys.executable, "-m", "grpc_tools.protoc", f"--proto_path={TOP / 'proto'}",
+                f"--python_out={GENERATED.name}", f"--grpc_python_out={GENERATED.name}",
+                "gang/v1/gang.proto"], check=True)
+sys.path.insert(0, GENERATED.name)
+pb = importlib.import_module("gang.v1.gang_pb2")
+rpc = importlib.import_module("gang.v1.gang_pb2_grpc")
+
+PATIENCE = 120
+
+
+class ApiTest(LineTest):
+    def setUp(self):
+        super().setUp()
+        self.line.start()
+        self.connect()
+
+    def connect(self, socket=None):
+        channel = grpc.insecure_channel(f"unix:{socket or self.line.socket}")
+        self.addCleanup(channel.close)
+        self.channel = channel
+        self.station = rpc.StationStub(channel)
+        self.jobs = rpc.JobsStub(channel)
+        self.units = rpc.UnitsStub(channel)
+        self.stream = rpc.EventsStub(channel)
+
+    def refused(self, code, call, request):
+        with self.assertRaises(grpc.RpcError) as caught:
+            answer = call(request, timeout=PATIENCE)
+            list(answer) if hasattr(answer, "__iter__") else None
+        self.assertEqual(caught.exception.code(), code, caught.exception.details())
+        return caught.exception.details()
+
+    def start(self, request_id, **order):
+        request = pb.StartJobRequest(request_id=request_id, product="tone", **order)
+        return self.jobs.StartJob(request, timeout=PATIENCE).job
+
+    def run_job(self, request_id):
+        job = self.start(request_id, once=True)
+        return list(self.jobs.WatchJob(pb.WatchJobRequest(job=job), timeout=PATIENCE))
+
+    def test_a_watch_has_every_verdict_and_ends_with_the_job(self):
+        updates = self.run_job("r-1")
+        verdicts = [u.verdict for u in updates if u.HasField("verdict")]
+        self.assertEqual(sorted(v.slot for v in verdicts), ["1", "2"])
+        self.assertTrue(all(v.verdict == pb.VERDICT_PASS for v in verdicts))
+        self.assertEqual(verdicts[0].expected[0].sha256, self.line.image_sha256)
+        self.assertEqual(list(verdicts[0].expected), list(verdicts[0].measured))
+        last = updates[-1].job
+        self.assertEqual((last.running, last.passed, last.reason), (False, 2, "finished"))
+        self.assertTrue(any(u.slot.state == pb.SLOT_STATE_RUNNING for u in updates))
+        # Of a job of the past, by whoever comes late.
+        again = list(self.jobs.WatchJob(pb.WatchJobRequest(job=last.id), timeout=PATIENCE))
+        self.assertEqual([u.verdict for u in again if u.HasField("verdict")], verdicts)
+
+    def test_the_same_request_leads_to_the_same_job_in_every_life(self):
+        job = self.start("r-1", once=True)
+        self.assertEqual(self.start("r-1", once=True), job)
+        self.refused(grpc.StatusCode.INVALID_ARGUMENT, self.jobs.StartJob,
+                     pb.StartJobRequest(request_id="r-1", product="tone"))
+        self.line.stop()
+        self.line.start()
+        self.connect()
+        self.assertEqual(self.start("r-1", once=True), job)
+
+    def test_orders_that_are_wrong(self):
+        invalid, missing = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
+        order = pb.StartJobRequest
+        self.refused(invalid, self.jobs.StartJob, order(product="tone"))
+        self.refused(invalid, self.jobs.StartJob, order(request_id="r" * 129, product="tone"))
+        self.refused(invalid, self.jobs.StartJob,
+                     order(request_id="r", product="tone", slots=["1", "1"]))
+        self.refused(missing, self.jobs.StartJob, order(request_id="r", product="../tone"))
+        self.refused(missing, self.jobs.StartJob, order(request_id="r", product="x", slots=["1"]))
+        self.refused(missing, self.jobs.StopJob, pb.StopJobRequest(request_id="s", job="1-77"))
+        self.refused(invalid, self.jobs.StopJob, pb.StopJobRequest(request_id="s", job="77"))
+        self.refused(missing, self.jobs.WatchJob, pb.WatchJobRequest(job="1-1"))
+        self.refused(invalid, self.jobs.WatchJob, pb.WatchJobRequest(job="x"))
+        self.refused(invalid, self.units.GetUnit, pb.GetUnitRequest())
+        self.refused(missing, self.units.GetUnit, pb.GetUnitRequest(uid="x"))
+        self.refused(missing, self.units.GetUnit, pb.GetUnitRequest(serial="x"))
+        self.refused(invalid, self.units.ListUnits, pb.ListUnitsRequest(image_sha256="12"))
+        self.refused(invalid, self.units.ListUnits, pb.ListUnitsRequest(verdict=9))
+        self.refused(missing, self.stream.StreamEvents, pb.StreamEventsRequest(after="1-9999"))
+        self.refused(invalid, self.stream.StreamEvents, pb.StreamEventsRequest(after="end"))
+
+    def test_an_auditor_reads_and_does_not_order(self):
+        self.run_job("r-1")
+        self.connect(self.line.auditor_socket)
+        self.refused(grpc.StatusCode.PERMISSION_DENIED, self.jobs.StartJob,
+                     pb.StartJobRequest(request_id="r-2", product="tone"))
+        self.refused(grpc.StatusCode.PERMISSION_DENIED, self.jobs.StopJob,
+                     pb.StopJobRequest(request_id="r-2", job="1-3"))
+        listed = self.units.ListUnits(pb.ListUnitsRequest(image_sha256=self.line.image_sha256))
+        uids = [unit.uid for unit in listed]
+        self.assertEqual(len(uids), 2)
+        unit = self.units.GetUnit(pb.GetUnitRequest(uid=uids[0]))
+        self.assertEqual(unit.history[0].product, "tone")
+        by_serial = self.units.GetUnit(pb.GetUnitRequest(serial=unit.numbers[0].value))
+        self.assertEqual(by_serial, unit)
+        for other in (pb.ListUnitsRequest(verdict=pb.VERDICT_FAIL),
+                      pb.ListUnitsRequest(image_sha256="0" * 64)):
+            self.assertEqual(list(self.units.ListUnits(other)), [])
+
+    def test_events_resume_where_they_were(self):
+        self.run_job("r-1")
+        everything = list(self.stream.StreamEvents(pb.StreamEventsRequest()))
+        check_record([json.loads(event.record) for event in everything])
+        head = bytes(32)
+        for event in everything:
+            head = hashlib.sha256(head + event.record).digest()
+            self.assertEqual(event.sha256, head)
+        for n, event in enumerate(everything):
+            rest = list(self.stream.StreamEvents(pb.StreamEventsRequest(after=event.token)))
+            self.assertEqual(rest, everything[n + 1:])
+        follow = self.stream.StreamEvents(
+            pb.StreamEventsRequest(after=everything[-1].token, follow=True))
+        self.start("r-2", once=True)
+        self.assertEqual(json.loads(next(follow).record)["event"]["request"], "r-2")
+        follow.cancel()
+
+    def test_clients_that_vanish_leave_nothing_behind(self):
+        job = self.start("r-1")
+        for _ in range(30):
+            watch = self.jobs.WatchJob(pb.WatchJobRequest(job=job))
+            next(watch)
+            follow = self.stream.StreamEvents(pb.StreamEventsRequest(follow=True))
+            next(follow)
+            watch.cancel()
+            follow.cancel()
+        until(lambda: self.line.jobs()[-1]["passed"] == "2", "both pass")
+        # With one that does not read, and one that stays, gangd still ends.
+        self.jobs.WatchJob(pb.WatchJobRequest(job=job))
+        self.stream.StreamEvents(pb.StreamEventsRequest(follow=True))
+        self.assertEqual(self.line.stop(), 0)
+
+    def test_health_and_reflection_are_the_standard_ones(self):
+        def plain(bytes_):
+            return bytes_
+        check = self.channel.unary_unary("/grpc.health.v1.Health/Check", request_serializer=plain,
+                                         response_deserializer=plain)
+        self.assertEqual(check(b""), b"\x08\x01")  # status: SERVING
+        ask = self.channel.stream_stream(
+            "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+            request_serializer=plain, response_deserializer=plain)
+        answer = next(ask(iter([b"\x3a\x01*"])))  # list_services
+        for service in ("Station", "Jobs", "Units", "Events"):
+            self.assertIn(f"gang.v1.{service}".encode(), answer)
+
+
+if __name__ == "__main__":
+    unittest.main()
