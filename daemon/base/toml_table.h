@@ -1,5 +1,6 @@
 // A TOML file as its reader asks for it: every value is checked where it is taken, and finish()
-// finds what nobody asked for. Errors say file, line and what would be right.
+// finds what nobody asked for. Errors say file, line and what would be right. Of TOML it has what
+// such files need: [tables], [[arrays of tables]], texts, whole numbers and lists of them.
 #pragma once
 
 #include <cstdint>
@@ -46,10 +47,11 @@ class TomlTable {
   using Keys = std::map<std::string, Value, std::less<>>;
   struct Value {
     int line = 0;
-    // A string, integer or array of them, or a table; nothing for what we have no use for.
-    std::variant<std::monostate, std::string, std::int64_t, std::vector<Value>, Keys> held;
+    // A string, integer or array of them, a table or an array of tables.
+    std::variant<std::string, std::int64_t, std::vector<Value>, Keys> held;
+    bool is_tables = false;
   };
-  class Reader;
+  class Parser;
 
   TomlTable(std::string file, Value value) : file_(std::move(file)), table_(std::move(value)) {}
 

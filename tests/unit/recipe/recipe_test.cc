@@ -1,0 +1,245 @@
+// A verdict is a promise to whoever gets the unit. On boards that run the real firmware, on chips
+// that fail and lie.
+#include "recipe/recipe.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "loop/deadline.h"
+#include "loop/scope.h"
+#include "loop/sleep.h"
+#include "tests/sim/sim_bus.h"
+#include "tests/unit/loop/simulated.h"
+#include "wire/wire.h"
+
+namespace gangd {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint32_t kFlash = 0x9000'0000;
+
+Product product() {
+  return *parse_product(R"(
+name = "tone"
+minutes_max = 2
+[usb]
+vendor = 0x1209
+product = 1
+[[image]]
+file = "tone.bin"
+address = 0x90000000
+[serial]
+pool = "tone"
+prefix = "T"
+digits = 3
+address = 0x90010000
+size = 8
+)",
+                        "tone.toml");
+}
+
+// Notes what it is told; gives one serial.
+class NotedRecord final : public UnitRecord {
+ public:
+  Task<Result<std::string>> begin(std::string uid) override {
+    uids.push_back(uid);
+    if (refuses) co_return Error(Code::kInvalid, "not this unit");
+    co_return std::string("T007");
+  }
+  void progress(std::string_view step, std::uint64_t done, std::uint64_t total) override {
+    EXPECT_LE(done, total);
+    if (steps.empty() || steps.back() != step) steps.emplace_back(step);
+    last_done = done;
+    last_total = total;
+  }
+
+  bool refuses = false;
+  std::vector<std::string> uids;
+  std::vector<std::string> steps;
+  std::uint64_t last_done = 0;
+  std::uint64_t last_total = 0;
+};
+
+class RecipeTest : public testing::Test {
+ protected:
+  RecipeTest() {
+    model::VirtualBoard::Options options;
+    options.part = "MX25R6435F";
+    options.uid = {0xab, 1};
+    board_ = &bus_.add_board(place_, options);
+    for (std::size_t i = 0; i < bytes_.size(); ++i) bytes_[i] = static_cast<std::uint8_t>(i * 7);
+    bus_.plug(place_);
+  }
+
+  Result<std::unique_ptr<Recipe>> make(Product of, std::uint32_t address = kFlash) {
+    return Recipe::make(std::move(of), *Image::make({{"tone.bin", address, bytes_}}));
+  }
+
+  Task<Attempt> attempt(const Recipe& recipe) {
+    while (bus_.devices().empty()) (void)co_await bus_.changed(bus_.revision());
+    const auto connection = co_await bus_.open(bus_.devices().front().arrival);
+    co_return co_await recipe.run(**connection, record_);
+  }
+  Attempt run() {
+    const auto recipe = make(product());
+    return world_.loop.run(attempt(**recipe));
+  }
+  ByteVector cells(std::uint32_t address, std::size_t size) {
+    ByteVector found(size);
+    board_->chip().peek(address, found);
+    return found;
+  }
+
+  Simulated world_;
+  sim::SimBus bus_{world_.port, 1};
+  const UsbPath place_{"0000:00:14.0", {1}};
+  model::VirtualBoard* board_ = nullptr;
+  ByteVector bytes_ = ByteVector(9000);
+  NotedRecord record_;
+};
+
+TEST_F(RecipeTest, PassMeansThatTheChipHoldsEverything) {
+  const Attempt attempt = run();
+  EXPECT_EQ(attempt.verdict, Verdict::kPass);
+  EXPECT_FALSE(attempt.error);
+  ASSERT_EQ(attempt.measured.size(), 2U);
+  EXPECT_EQ(attempt.measured[0].digest, sha256(bytes_));
+  EXPECT_EQ(attempt.measured[1].digest, product().serial->extent("T007").digest);
+  EXPECT_EQ(cells(0, bytes_.size()), bytes_);
+  EXPECT_EQ(cells(0x10000, 8), product().serial->field("T007"));
+  EXPECT_EQ(record_.uids, (std::vector<std::string>{"AB0100000000000000000000"}));
+  EXPECT_EQ(record_.steps, (std::vector<std::string>{"identify", "erase", "write", "verify"}));
+  EXPECT_EQ(record_.last_done, bytes_.size() + 8);
+  EXPECT_EQ(record_.last_total, bytes_.size() + 8);
+}
+
+TEST_F(RecipeTest, OldContentIsErased) {
+  board_->chip().poke(0, ByteVector(20'000, 0x00));
+  EXPECT_EQ(run().verdict, Verdict::kPass);
+}
+
+// The board reports success for something that it did not do, at each operation in turn.
+TEST_F(RecipeTest, AChipThatLiesNeverPasses) {
+  const std::uint64_t before = board_->chip().operations();
+  ASSERT_EQ(run().verdict, Verdict::kPass);
+  const std::uint64_t operations = board_->chip().operations() - before;
+  int caught = 0;
+  for (std::uint64_t n = 0; n < operations; ++n) {
+    board_->chip().poke(0, ByteVector(0x11000, 0xa5));
+    board_->chip().skip_operation(n);
+    const Attempt attempt = run();
+    const bool holds =
+        cells(0, bytes_.size()) == bytes_ && cells(0x10000, 8) == product().serial->field("T007");
+    EXPECT_EQ(attempt.verdict == Verdict::kPass, holds) << n;
+    caught += !holds;
+  }
+  EXPECT_GT(caught, 30);
+}
+
+TEST_F(RecipeTest, AnOperationThatFailsIsNamed) {
+  board_->chip().fail_operation(4);
+  const Attempt attempt = run();
+  EXPECT_EQ(attempt.verdict, Verdict::kFail);
+  ASSERT_TRUE(attempt.error);
+  EXPECT_EQ(attempt.error->code(), Code::kDevice);
+  EXPECT_FALSE(attempt.step.empty());
+  EXPECT_TRUE(attempt.measured.empty());
+}
+
+TEST_F(RecipeTest, AChipThatNeverEndsFailsInBoundedTime) {
+  board_->chip().hang_operation(2);
+  const Instant began = world_.loop.now();
+  EXPECT_EQ(run().verdict, Verdict::kFail);
+  EXPECT_LT(world_.loop.now() - began, 3min);
+}
+
+TEST_F(RecipeTest, ABoardThatAnswersNothingFailsInBoundedTime) {
+  bus_.hang(place_, 0, true);
+  EXPECT_EQ(run().verdict, Verdict::kFail);
+  bus_.hang(place_, 0, false);
+}
+
+TEST_F(RecipeTest, AFewFaultsOfTheBusAreSurvived) {
+  Scope hands(world_.loop, "hands");
+  const auto shake = [this]() -> Task<> {
+    for (int i = 0; i < 3; ++i) {
+      (void)co_await sleep_for(500ms);
+      bus_.halt(place_, 0);
+    }
+  };
+  hands.spawn("shake", shake());
+  const auto recipe = make(product());
+  const auto both = [&]() -> Task<Attempt> {
+    const Attempt outcome = co_await attempt(**recipe);
+    co_await hands.join();
+    co_return outcome;
+  };
+  const Attempt outcome = world_.loop.run(both());
+  EXPECT_EQ(outcome.verdict, Verdict::kPass) << (outcome.error ? outcome.error->message() : "");
+}
+
+TEST_F(RecipeTest, CancelledItIsUnknown) {
+  const auto recipe = make(product());
+  std::optional<Attempt> outcome;
+  const auto keep = [&]() -> Task<> { outcome = co_await attempt(**recipe); };
+  const auto body = [&]() -> Task<> {
+    Scope scope(world_.loop, "attempt");
+    scope.spawn("attempt", keep());
+    (void)co_await sleep_for(900ms);
+    scope.cancel();
+    co_await scope.join();
+  };
+  world_.loop.run(body());
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->verdict, Verdict::kUnknown);
+}
+
+TEST_F(RecipeTest, WhatTheRecordRefusesIsNotTouched) {
+  record_.refuses = true;
+  const std::uint64_t before = board_->chip().operations();
+  const Attempt attempt = run();
+  EXPECT_EQ(attempt.verdict, Verdict::kFail);
+  EXPECT_EQ(attempt.step, "identify");
+  EXPECT_EQ(board_->chip().operations(), before);
+}
+
+TEST_F(RecipeTest, WhatDoesNotFitIsRefusedBeforeTheUnitIsRecorded) {
+  const auto recipe = make(product(), 0xa000'0000);
+  const Attempt outcome = world_.loop.run(attempt(**recipe));
+  EXPECT_EQ(outcome.verdict, Verdict::kFail);
+  EXPECT_NE(outcome.error->message().find("does not fit into the board's memories"),
+            std::string::npos);
+  EXPECT_TRUE(record_.uids.empty());
+}
+
+TEST_F(RecipeTest, StepsThatProveNothingAreRefused) {
+  Product of = product();
+  of.steps = {"identify", "write"};
+  EXPECT_TRUE(make(of).failed_with(Code::kInvalid));
+  of.steps = {"erase", "verify"};
+  EXPECT_TRUE(make(of).failed_with(Code::kInvalid));
+  of.steps = {};
+  EXPECT_TRUE(make(of).failed_with(Code::kInvalid));
+  of.steps = {"identify", "verfy"};
+  EXPECT_NE(make(of).error().message().find("did you mean \"verify\""), std::string::npos);
+  of = product();
+  of.serial->address = kFlash + 8992;
+  EXPECT_TRUE(make(of).failed_with(Code::kInvalid));
+}
+
+// Measuring a unit that was never written says so, and does not write.
+TEST_F(RecipeTest, VerifyAloneMeasures) {
+  Product of = product();
+  of.steps = {"identify", "verify"};
+  const auto recipe = make(of);
+  const std::uint64_t before = board_->chip().operations();
+  const Attempt outcome = world_.loop.run(attempt(**recipe));
+  EXPECT_EQ(outcome.verdict, Verdict::kFail);
+  EXPECT_EQ(outcome.measured.size(), 2U);
+  EXPECT_EQ(board_->chip().operations(), before);
+}
+
+}  // namespace
+}  // namespace gangd

@@ -1,0 +1,52 @@
+// A station is set up once, by hand; a slot that means another board than its label costs a batch.
+#include "station/station_config.h"
+
+#include <gtest/gtest.h>
+
+namespace gangd {
+namespace {
+
+const std::string kHead = "name = \"line-1\"\n";
+
+std::string slot(const std::string& name, const std::string& path) {
+  return "[[slot]]\nname = \"" + name + "\"\npath = \"" + path + "\"\n";
+}
+
+std::string fault(const std::string& text) {
+  const auto config = parse_station(text, "/etc/gangd/station.toml");
+  EXPECT_TRUE(config.failed_with(Code::kInvalid)) << text;
+  return config ? "" : config.error().message();
+}
+
+TEST(StationConfig, RelativePathsBeginAtItsFolder) {
+  const auto config = parse_station(
+      kHead + "ledger = \"a/ledger.db\"\nsockets = \"/run/x\"\n" + slot("1", "0000:00:14.0/1.2"),
+      "/etc/gangd/station.toml");
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->name, "line-1");
+  EXPECT_EQ(config->ledger, "/etc/gangd/a/ledger.db");
+  EXPECT_EQ(config->sockets, "/run/x");
+  EXPECT_EQ(config->products, "/etc/gangd/products");
+  ASSERT_EQ(config->slots.size(), 1U);
+  EXPECT_EQ(config->slots[0].path, (UsbPath{"0000:00:14.0", {1, 2}}));
+}
+
+TEST(StationConfig, ASlotIsMappedOnce) {
+  const std::string first = slot("1", "0000:00:14.0/1.2");
+  EXPECT_EQ(fault(kHead + first + slot("2", "0000:00:14.0/1.2")),
+            "/etc/gangd/station.toml:7: slot \"1\" has this place on the bus already");
+  EXPECT_EQ(fault(kHead + first + slot("1", "0000:00:14.0/1.3")),
+            "/etc/gangd/station.toml:6: there are two slots \"1\"");
+}
+
+TEST(StationConfig, MistakesHaveALine) {
+  EXPECT_NE(fault(kHead).find("[[slot]]"), std::string::npos);
+  EXPECT_NE(fault(slot("1", "0000:00:14.0/1")).find("\"name\" is missing"), std::string::npos);
+  EXPECT_NE(fault(kHead + slot("1", "usb1")).find(":4:"), std::string::npos);
+  EXPECT_NE(fault(kHead + slot("a b", "0000:00:14.0/1")).find(":3:"), std::string::npos);
+  EXPECT_NE(fault(kHead + "ledgr = \"x\"\n" + slot("1", "0000:00:14.0/1")).find("\"ledger\""),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace gangd

@@ -1,0 +1,210 @@
+// Orders, slots and what stands on record, on a simulated floor. The world of
+// tests/sim/station_world tries everything at random; here is each rule by name.
+#include "station/station.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "loop/sleep.h"
+#include "tests/sim/factory.h"
+#include "tests/unit/loop/simulated.h"
+
+namespace gangd {
+namespace {
+
+using namespace std::chrono_literals;
+
+class StationTest : public testing::Test {
+ protected:
+  // Runs `test` in a factory whose two boards are plugged in and whose gangd is started.
+  void run(const std::function<Task<>(sim::Factory&)>& test) {
+    const auto body = [&]() -> Task<> {
+      sim::Factory factory(world_.loop, world_.port, 1, {2, 3000, 0, 0, {}});
+      for (int board = 0; board < 2; ++board) factory.bus().plug(factory.place(board));
+      EXPECT_TRUE(co_await factory.start());
+      co_await test(factory);
+      co_await factory.stop();
+    };
+    world_.loop.run(body());
+  }
+
+  static StartJob order(const std::string& request, bool once = true) {
+    return {request, "operator", std::string(sim::kProduct), {}, once};
+  }
+  static Task<> ended(sim::Factory& factory) {
+    Station& station = factory.station();
+    while (station.jobs().back().running) (void)co_await station.changed(station.revision());
+  }
+  static Task<> until(sim::Factory& factory, std::function<bool(const SlotView&)> holds) {
+    Station& station = factory.station();
+    while (!holds(station.slots()[0])) (void)co_await station.changed(station.revision());
+  }
+  template <class T>
+  static std::string words(const Result<T>& result) {
+    return result ? "" : result.error().message();
+  }
+  template <class E>
+  static int count(sim::Factory& factory) {
+    int found = 0;
+    for (const Entry& entry : factory.disk().entries()) {
+      found += std::holds_alternative<E>(entry.event);
+    }
+    return found;
+  }
+
+  Simulated world_;
+};
+
+TEST_F(StationTest, AJobThatTakesOneBoardASlotEndsByItself) {
+  run([](sim::Factory& factory) -> Task<> {
+    EXPECT_TRUE(co_await factory.station().start_job(order("r-1")));
+    co_await ended(factory);
+    const JobView job = factory.station().jobs().back();
+    EXPECT_EQ(job.reason, "finished");
+    EXPECT_EQ(job.passed, 2U);
+    for (const SlotView& slot : factory.station().slots()) {
+      EXPECT_EQ(slot.state, SlotState::kEnded);
+      EXPECT_EQ(slot.outcome->verdict, Verdict::kPass);
+      EXPECT_EQ(slot.outcome->expected, slot.outcome->measured);
+    }
+  });
+}
+
+TEST_F(StationTest, TheSameRequestIsTheSameJob) {
+  run([](sim::Factory& factory) -> Task<> {
+    const auto first = co_await factory.station().start_job(order("r-1"));
+    EXPECT_EQ(*co_await factory.station().start_job(order("r-1")), *first);
+    EXPECT_TRUE(
+        (co_await factory.station().start_job(order("r-1", false))).failed_with(Code::kInvalid));
+    co_await ended(factory);
+    EXPECT_EQ(*co_await factory.station().start_job(order("r-1")), *first);
+    EXPECT_EQ(count<JobStarted>(factory), 1);
+  });
+}
+
+TEST_F(StationTest, OrdersThatAreWrongSayWhatToDo) {
+  run([](sim::Factory& factory) -> Task<> {
+    Station& station = factory.station();
+    EXPECT_NE(words(co_await station.start_job(order(""))).find("1 to 128"), std::string::npos);
+    StartJob unknown_slot = order("r-1");
+    unknown_slot.slots = {"7"};
+    EXPECT_NE(words(co_await station.start_job(unknown_slot)).find("there are: 1, 2"),
+              std::string::npos);
+    StartJob unknown_product = order("r-1");
+    unknown_product.product = "tune";
+    EXPECT_TRUE((co_await station.start_job(unknown_product)).failed_with(Code::kNotFound));
+    // None of them used the request up.
+    const auto job = co_await station.start_job(order("r-1", false));
+    EXPECT_TRUE(job);
+    EXPECT_NE(words(co_await station.start_job(order("r-2"))).find("stop that first"),
+              std::string::npos);
+    EXPECT_TRUE(
+        (co_await station.stop_job({"s-1", "operator", {1, 99}})).failed_with(Code::kNotFound));
+    EXPECT_TRUE(co_await station.stop_job({"s-1", "operator", *job}));
+    EXPECT_TRUE(co_await station.stop_job({"s-1", "operator", *job}));
+    EXPECT_EQ(count<JobEnded>(factory), 1);
+  });
+}
+
+TEST_F(StationTest, ABoardThatIsPutBackIsProgrammedAgainWithItsSerial) {
+  run([](sim::Factory& factory) -> Task<> {
+    EXPECT_TRUE(co_await factory.station().start_job(order("r-1", false)));
+    const auto passed = [](const SlotView& slot) {
+      return slot.outcome && slot.outcome->verdict == Verdict::kPass;
+    };
+    co_await until(factory, passed);
+    const auto numbers = factory.station().slots()[0].numbers;
+    const auto attempt = factory.station().slots()[0].attempt;
+    factory.bus().unplug(factory.place(0));
+    co_await until(factory, [](const auto& slot) { return slot.state == SlotState::kEmpty; });
+    factory.bus().plug(factory.place(0));
+    co_await until(factory, passed);
+    EXPECT_EQ(factory.station().slots()[0].numbers, numbers);
+    EXPECT_NE(factory.station().slots()[0].attempt, attempt);
+  });
+}
+
+// Nobody may take the empty place for one that passed.
+TEST_F(StationTest, ThePulledBoardsVerdictStandsUntilTheNextComes) {
+  run([](sim::Factory& factory) -> Task<> {
+    EXPECT_TRUE(co_await factory.station().start_job(order("r-1", false)));
+    co_await until(factory, [](const SlotView& slot) { return slot.step == "erase"; });
+    factory.bus().unplug(factory.place(0));
+    co_await until(factory, [](const auto& slot) { return slot.state == SlotState::kEnded; });
+    (void)co_await sleep_for(60s);
+    EXPECT_EQ(factory.station().slots()[0].outcome->verdict, Verdict::kFail);
+    factory.bus().plug(factory.place(0));
+    co_await until(factory, [](const SlotView& slot) {
+      return slot.outcome && slot.outcome->verdict == Verdict::kPass;
+    });
+  });
+}
+
+TEST_F(StationTest, WithoutALedgerNoBoardIsTaken) {
+  run([](sim::Factory& factory) -> Task<> {
+    factory.disk().set_broken(true);
+    EXPECT_TRUE((co_await factory.station().start_job(order("r-1"))).failed_with(Code::kIo));
+    EXPECT_FALSE(factory.station().view().taking);
+    EXPECT_NE(factory.station().view().trouble.find("free space"), std::string::npos);
+    (void)co_await sleep_for(10s);
+    EXPECT_EQ(count<AttemptStarted>(factory), 0);
+    factory.disk().set_broken(false);
+    while (!factory.station().view().taking) {
+      (void)co_await factory.station().changed(factory.station().revision());
+    }
+    EXPECT_TRUE(co_await factory.station().start_job(order("r-1")));
+    co_await ended(factory);
+    EXPECT_EQ(factory.station().jobs().back().passed, 2U);
+  });
+}
+
+// The disk takes a record and says that it did not.
+TEST_F(StationTest, ARecordThatBecameDurableAllTheSameIsNotMadeTwice) {
+  run([](sim::Factory& factory) -> Task<> {
+    EXPECT_TRUE(co_await factory.station().start_job(order("r-1")));
+    co_await until(factory, [](const SlotView& slot) { return slot.step == "verify"; });
+    factory.disk().fail_next(true);
+    co_await ended(factory);
+    EXPECT_EQ(factory.station().jobs().back().passed, 2U);
+    EXPECT_EQ(count<AttemptEnded>(factory), 2);
+    EXPECT_EQ(count<AttemptStarted>(factory), 2);
+  });
+}
+
+// PASS is shown when its event is durable, however long that takes.
+TEST_F(StationTest, AVerdictWaitsForItsRecord) {
+  run([](sim::Factory& factory) -> Task<> {
+    EXPECT_TRUE(co_await factory.station().start_job(order("r-1")));
+    co_await until(factory, [](const SlotView& slot) { return slot.step == "verify"; });
+    factory.disk().set_broken(true);
+    co_await until(factory, [](const auto& slot) { return slot.state == SlotState::kRecording; });
+    (void)co_await sleep_for(60s);
+    EXPECT_EQ(factory.station().slots()[0].state, SlotState::kRecording);
+    EXPECT_FALSE(factory.station().slots()[0].outcome);
+    factory.disk().set_broken(false);
+    co_await ended(factory);
+    EXPECT_EQ(factory.station().slots()[0].outcome->verdict, Verdict::kPass);
+  });
+}
+
+TEST_F(StationTest, WhatAFormerLifeLeftOpenIsUnknown) {
+  run([](sim::Factory& factory) -> Task<> {
+    const auto job = co_await factory.station().start_job(order("r-1"));
+    co_await until(factory, [](const SlotView& slot) { return slot.step == "write"; });
+    factory.kill();
+    EXPECT_TRUE(co_await factory.start());
+    int unknown = 0;
+    for (const Entry& entry : factory.disk().entries()) {
+      const auto* end = std::get_if<AttemptEnded>(&entry.event);
+      unknown += end != nullptr && end->verdict == Verdict::kUnknown;
+    }
+    EXPECT_EQ(unknown, 2);
+    EXPECT_EQ(count<JobEnded>(factory), 1);
+    EXPECT_EQ(*co_await factory.station().start_job(order("r-1")), *job);
+    EXPECT_TRUE(factory.station().jobs().empty());
+  });
+}
+
+}  // namespace
+}  // namespace gangd
