@@ -113,8 +113,12 @@ TEST_P(RigUsb, Case) {
   rack.loop().run(rack.run(GetParam()));
 }
 
-INSTANTIATE_TEST_SUITE_P(, RigUsb, testing::ValuesIn(usb_cases()),
-                         [](const auto& info) { return std::string(info.param.name); });
+std::string name_of(const testing::TestParamInfo<UsbCase>& info) {
+  return info.param.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(, RigUsb, testing::ValuesIn(usb_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(Dfu, RigUsb, testing::ValuesIn(dfu_cases()), name_of);
 
 }  // namespace
 }  // namespace gangd

@@ -71,8 +71,12 @@ TEST_P(SimUsb, Case) {
   rack.loop().run(GetParam().run(rack));
 }
 
-INSTANTIATE_TEST_SUITE_P(, SimUsb, testing::ValuesIn(usb_cases()),
-                         [](const auto& info) { return std::string(info.param.name); });
+std::string name_of(const testing::TestParamInfo<UsbCase>& info) {
+  return info.param.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(, SimUsb, testing::ValuesIn(usb_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(Dfu, SimUsb, testing::ValuesIn(dfu_cases()), name_of);
 
 }  // namespace
 }  // namespace gangd

@@ -37,5 +37,7 @@ struct UsbCase {
 };
 
 std::span<const UsbCase> usb_cases();
+// The same for what a board does with DFU requests.
+std::span<const UsbCase> dfu_cases();
 
 }  // namespace gangd
