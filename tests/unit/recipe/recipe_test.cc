@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <set>
 
 #include "loop/deadline.h"
 #include "loop/scope.h"
@@ -227,6 +228,87 @@ TEST_F(RecipeTest, StepsThatProveNothingAreRefused) {
   of = product();
   of.serial->address = kFlash + 8992;
   EXPECT_TRUE(make(of).failed_with(Code::kInvalid));
+}
+
+// A device that says it is a board and answers whatever comes to its mind.
+class Rubbish final : public UsbConnection {
+ public:
+  Rubbish(std::uint64_t seed, ByteVector configuration)
+      : dice_(seed), configuration_(std::move(configuration)) {
+    // Sometimes not even that is one.
+    for (std::uint64_t i = dice_.below(4); i > 1; --i) {
+      configuration_[dice_.below(configuration_.size())] = byte();
+    }
+  }
+
+  const UsbDevice& device() const override { return device_; }
+  const ByteVector& configuration() const override { return configuration_; }
+  Task<Status> claim(std::uint8_t) override { co_return Status(); }
+  Task<Status> select(std::uint8_t, std::uint8_t) override { return refuse_now_and_then(); }
+  Task<Result<ByteVector>> control_in(UsbRequest request, std::size_t bytes_max) override {
+    CO_TRY_STATUS(co_await refuse_now_and_then());
+    if (dice_.chance(600)) co_return likely(request, bytes_max);
+    ByteVector bytes(dice_.below(bytes_max + 1));
+    for (std::uint8_t& each : bytes) each = byte();
+    co_return bytes;
+  }
+  Task<Status> control_out(UsbRequest, ByteVector) override { return refuse_now_and_then(); }
+  Task<Result<ByteVector>> bulk_in(std::uint8_t, std::size_t) override {
+    co_return Error(Code::kTransfer, "no such endpoint");
+  }
+  Task<Status> bulk_out(std::uint8_t, ByteVector) override { return refuse_now_and_then(); }
+  Task<Status> clear_halt(std::uint8_t) override { return refuse_now_and_then(); }
+  Task<Status> reset() override { return refuse_now_and_then(); }
+
+ private:
+  std::uint8_t byte() { return static_cast<std::uint8_t>(dice_.below(256)); }
+  Task<Status> refuse_now_and_then() {
+    CO_TRY_STATUS(co_await sleep_for(1ms));
+    if (dice_.chance(30)) co_return Error(Code::kStalled, "stalled");
+    co_return Status();
+  }
+  // What leads deeper into the host: a descriptor, a serial number, a layout, a status.
+  ByteVector likely(UsbRequest request, std::size_t bytes_max) {
+    ByteVector bytes;
+    if (request.type == 0x80 && request.value == 0x0100) {
+      bytes = ByteVector(18, 3);
+    } else if (request.type == 0x80) {
+      const std::string text = (request.value & 0xff) == 3 ? "AB0100000000000000000000"
+                                                           : "@Flash /0x90000000/2048*064Kg";
+      bytes = {static_cast<std::uint8_t>(2 * text.size() + 2), 3};
+      for (const char each : text) bytes.insert(bytes.end(), {static_cast<std::uint8_t>(each), 0});
+    } else if (request.request == 3) {
+      bytes = {0, static_cast<std::uint8_t>(dice_.below(3)),  0,
+               0, static_cast<std::uint8_t>(dice_.below(11)), 0};
+    } else {
+      bytes = ByteVector(bytes_max, byte());
+    }
+    bytes.resize(std::min(bytes.size(), bytes_max));
+    return bytes;
+  }
+
+  sim::Prng dice_;
+  UsbDevice device_;
+  ByteVector configuration_;
+};
+
+TEST_F(RecipeTest, ABoardThatAnswersRubbishFailsWithAReason) {
+  ASSERT_EQ(run().verdict, Verdict::kPass);
+  const auto recipe = make(product());
+  const ByteVector configuration = board_->configuration_descriptor();
+  std::set<std::string> steps;
+  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+    Rubbish rubbish(seed, configuration);
+    const Instant began = world_.loop.now();
+    const Attempt attempt = world_.loop.run((*recipe)->run(rubbish, record_));
+    EXPECT_EQ(attempt.verdict, Verdict::kFail) << seed;
+    ASSERT_TRUE(attempt.error) << seed;
+    EXPECT_FALSE(attempt.error->message().empty()) << seed;
+    EXPECT_LE(world_.loop.now() - began, 3min) << seed;
+    steps.insert(attempt.step);
+  }
+  // It gets as far as it can.
+  EXPECT_TRUE(steps.contains("identify") && steps.contains("erase")) << steps.size();
 }
 
 // Measuring a unit that was never written says so, and does not write.
