@@ -68,6 +68,9 @@ Exit Client::complain(const grpc::Status& status) const {
     fmt::print(stderr,
                "gangctl: gangd did not answer within {} s: look at its log, and ask again\n",
                kAnswerLimit.count());
+  } else if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+    fmt::print(stderr, "gangctl: gangd at {} is not available: {}\n", socket_,
+               printable(status.error_message()));
   } else {
     fmt::print(stderr, "gangctl: {}\n", printable(status.error_message()));
   }
