@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <optional>
@@ -16,11 +18,15 @@
 
 #include "api/services.h"
 #include "loop/offload.h"
+#include "loop/sleep.h"
 
 namespace gangd {
 namespace {
 
 constexpr mode_t kSocketMode = 0660;
+// What clients may take for the message that is on its way and for the status, when gangd stops.
+// Who reads does it in milliseconds.
+constexpr Duration kFarewellLimit = std::chrono::seconds(3);
 
 // Connects to whoever listens there: 0, or the reason why nobody could be reached.
 int knock(const sockaddr_un& address) {
@@ -83,14 +89,17 @@ Status make_folder(const std::string& folder) {
 // One socket, and who comes in by it.
 class Api::Door {
  public:
-  Door(Calls& calls, Role role)
-      : role_(role), station_(calls), jobs_(calls, role), units_(calls), events_(calls) {}
+  Door(Calls& calls, Role role, const std::string& folder)
+      : path_(folder + "/" + role_name(role) + ".sock"),
+        station_(calls),
+        jobs_(calls, role),
+        units_(calls),
+        events_(calls) {}
 
-  Status open(const std::string& folder) {
-    const std::string path = folder + "/" + role_name(role_) + ".sock";
-    TRY_STATUS(clear(path));
+  Status open() {
+    TRY_STATUS(clear(path_));
     grpc::ServerBuilder builder;
-    builder.AddListeningPort("unix:" + path, grpc::InsecureServerCredentials());
+    builder.AddListeningPort("unix:" + path_, grpc::InsecureServerCredentials());
     // Two gRPC servers must never share a socket.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.RegisterService(&station_);
@@ -100,22 +109,39 @@ class Api::Door {
     server_ = builder.BuildAndStart();
     if (!server_) {
       return Error(Code::kIo, "socket {}: gRPC cannot listen there: let gangd's user write there",
-                   path);
+                   path_);
     }
-    if (chmod(path.c_str(), kSocketMode) == 0) return {};
-    return Error(Code::kIo, "socket {}: {}", path, std::strerror(errno));
+    if (chmod(path_.c_str(), kSocketMode) == 0) return {};
+    return Error(Code::kIo, "socket {}: {}", path_, std::strerror(errno));
   }
 
   void set_healthy(bool healthy) { server_->GetHealthCheckService()->SetServingStatus(healthy); }
 
-  void close_now() {
-    // All calls of ours have ended before; what is left is gRPC's own, and ends now.
-    if (server_) server_->Shutdown(gpr_inf_past(GPR_CLOCK_MONOTONIC));
+  // Blocks until all calls have ended and all who came in by it have gone.
+  void close() {
+    if (server_) server_->Shutdown();
     server_.reset();
   }
 
+  // Makes those go who do not read. gRPC cannot: while the kernel takes no more bytes for a client,
+  // it lets go neither of the connection nor of any call, not even of one that was cancelled
+  // (close_transport_locked() of its chttp2 waits for the write to end).
+  void cut_connections() const {
+    std::error_code fault;
+    for (std::filesystem::directory_iterator fds("/proc/self/fd", fault), end; !fault && fds != end;
+         fds.increment(fault)) {
+      const std::string name = fds->path().filename().string();
+      int fd = -1;
+      std::from_chars(name.data(), name.data() + name.size(), fd);
+      sockaddr_un address{};
+      socklen_t length = sizeof address;
+      if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) continue;
+      if (address.sun_family == AF_UNIX && path_ == address.sun_path) shutdown(fd, SHUT_RDWR);
+    }
+  }
+
  private:
-  const Role role_;
+  const std::string path_;
   StationService station_;
   JobsService jobs_;
   UnitsService units_;
@@ -127,7 +153,7 @@ Api::Api(Loop& loop, Station& station, Ledger& ledger, std::string ledger_file, 
     : loop_(loop),
       station_(station),
       sockets_(std::move(sockets)),
-      doorman_(loop.port().start_workers("doorman", 1)),
+      doorman_(loop.port().start_workers("doorman", 2)),
       calls_(loop, station, ledger, std::move(ledger_file)),
       watching_(loop, "api") {}
 
@@ -146,8 +172,8 @@ Status Api::open_doors() {
   TRY_STATUS(make_folder(sockets_));
   for (const Role role : {Role::kOperator, Role::kAuditor}) {
     // stop() closes also one that opened half.
-    doors_.push_back(std::make_unique<Door>(calls_, role));
-    TRY_STATUS(doors_.back()->open(sockets_));
+    doors_.push_back(std::make_unique<Door>(calls_, role, sockets_));
+    TRY_STATUS(doors_.back()->open());
   }
   return {};
 }
@@ -166,13 +192,26 @@ Task<> Api::watch_health() {
   }
 }
 
+Task<> Api::cut_slow_clients() {
+  while (co_await sleep_for(kFarewellLimit)) {
+    (void)co_await offload(*doorman_, [this] {
+      for (const auto& door : doors_) door->cut_connections();
+    });
+  }
+}
+
 Task<> Api::stop() {
   watching_.cancel();
   co_await watching_.join();
-  co_await calls_.stop();
+  co_await calls_.cancel();
+  Scope farewell(loop_, "farewell");
+  farewell.spawn("cut", cut_slow_clients());
   (void)co_await offload(*doorman_, [this] {
-    for (const auto& door : doors_) door->close_now();
+    for (const auto& door : doors_) door->close();
   });
+  co_await calls_.join();
+  farewell.cancel();
+  co_await farewell.join();
   doors_.clear();
 }
 

@@ -22,7 +22,8 @@ class Api {
 
   // kBusy: another gangd answers there. kIo, kInvalid: the folder.
   Task<Status> start();
-  // Ends all calls. co_await before destruction.
+  // Ends all calls; clients that do not read are cut off after seconds. co_await before
+  // destruction.
   Task<> stop();
 
  private:
@@ -30,6 +31,7 @@ class Api {
 
   Status open_doors();
   Task<> watch_health();
+  Task<> cut_slow_clients();
 
   Loop& loop_;
   Station& station_;

@@ -26,11 +26,14 @@ void Calls::start() {
   receiving_.spawn("receive", receive());
 }
 
-Task<> Calls::stop() {
+Task<> Calls::cancel() {
   mailbox_.close();
   // What is in the mailbox is answered, too: its clients wait.
   co_await receiving_.join();
   running_.cancel();
+}
+
+Task<> Calls::join() {
   co_await running_.join();
 }
 

@@ -29,9 +29,11 @@ class Calls {
   // --- loop thread
 
   void start();
-  // New calls are refused, and those that wait come back. co_await before the servers are shut
-  // down.
-  Task<> stop();
+  // New calls are refused, and those that wait come back.
+  Task<> cancel();
+  // After cancel(), and after the servers were shut down: a client that does not read holds its
+  // call until then.
+  Task<> join();
 
   Loop& loop() { return loop_; }
   Station& station() { return station_; }
@@ -65,9 +67,8 @@ class Calls {
   // Runs send(request, stream) on the loop, until it returns or the client has gone.
   template <class Request, class Message>
   grpc::ServerWriteReactor<Message>* stream(
-      grpc::CallbackServerContext* context, const Request* request,
-      std::function<Task<Status>(Request, Stream<Message>&)> send) {
-    auto stream = std::make_unique<Stream<Message>>(loop_, *context);
+      const Request* request, std::function<Task<Status>(Request, Stream<Message>&)> send) {
+    auto stream = std::make_unique<Stream<Message>>(loop_);
     Stream<Message>* const reactor = stream.get();
     const Status taken = hand_over([=, this, send = std::move(send), request = *request] {
       return run_stream(std::unique_ptr<Stream<Message>>(reactor), send(request, *reactor));

@@ -45,9 +45,9 @@ Task<Status> stream_events(Calls& calls, v1::StreamEventsRequest request,
 }  // namespace
 
 grpc::ServerWriteReactor<v1::LedgerEvent>* EventsService::StreamEvents(
-    grpc::CallbackServerContext* context, const v1::StreamEventsRequest* request) {
+    grpc::CallbackServerContext*, const v1::StreamEventsRequest* request) {
   return calls_.stream<v1::StreamEventsRequest, v1::LedgerEvent>(
-      context, request, [this](v1::StreamEventsRequest order, auto& stream) {
+      request, [this](v1::StreamEventsRequest order, auto& stream) {
         return stream_events(calls_, std::move(order), stream);
       });
 }

@@ -195,9 +195,9 @@ grpc::ServerUnaryReactor* JobsService::ListJobs(grpc::CallbackServerContext* con
 }
 
 grpc::ServerWriteReactor<v1::WatchJobResponse>* JobsService::WatchJob(
-    grpc::CallbackServerContext* context, const v1::WatchJobRequest* request) {
+    grpc::CallbackServerContext*, const v1::WatchJobRequest* request) {
   return calls_.stream<v1::WatchJobRequest, v1::WatchJobResponse>(
-      context, request, [this](v1::WatchJobRequest order, auto& stream) {
+      request, [this](v1::WatchJobRequest order, auto& stream) {
         return watch_job(calls_, std::move(order), stream);
       });
 }

@@ -5,27 +5,20 @@
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
-#include <chrono>
 #include <utility>
 
 #include "loop/context.h"
 #include "loop/loop.h"
 #include "loop/port.h"
 #include "loop/scope.h"
-#include "loop/timers.h"
 
 namespace gangd {
 
-// What a client may take for the message that is on its way, and again for the status, when its
-// stream ends. Who reads does it in milliseconds; who does not would hold the stream for ever.
-constexpr Duration kFarewellLimit = std::chrono::seconds(3);
-
 template <class Message>
-class Stream final : public grpc::ServerWriteReactor<Message>, private Timer {
+class Stream final : public grpc::ServerWriteReactor<Message> {
  public:
   // Made on a thread of gRPC's. `run` is called on the loop with it, and destroys it after its end.
-  Stream(Loop& loop, grpc::CallbackServerContext& context)
-      : loop_(loop), context_(context), written_(*this), cancelled_(*this), done_(*this) {}
+  explicit Stream(Loop& loop) : loop_(loop), written_(*this), cancelled_(*this), done_(*this) {}
 
   // --- loop thread
 
@@ -43,7 +36,6 @@ class Stream final : public grpc::ServerWriteReactor<Message>, private Timer {
   // Ends the stream; waits until gRPC has let it go, after which it is to be destroyed.
   Task<> finish(grpc::Status status) {
     this->Finish(std::move(status));
-    end_soon();
     while (!is_done_) co_await Done(*this);
   }
 
@@ -83,7 +75,9 @@ class Stream final : public grpc::ServerWriteReactor<Message>, private Timer {
       stream_.StartWrite(&stream_.message_);
       return true;
     }
-    void abort() override { stream_.end_soon(); }
+    // gRPC has the message until OnWriteDone(): when the client has taken it, or has gone, or when
+    // Api::stop() has cut its connection.
+    void abort() override {}
 
     Stream& stream_;
   };
@@ -103,10 +97,6 @@ class Stream final : public grpc::ServerWriteReactor<Message>, private Timer {
     Stream& stream_;
   };
 
-  void end_soon() { loop_.timers().arm(*this, loop_.now() + kFarewellLimit); }
-  // The call ends as CANCELLED, and OnWriteDone() and OnDone() come.
-  void on_time() override { context_.TryCancel(); }
-
   void on_written() { std::exchange(write_, nullptr)->end(); }
   void on_cancelled() {
     is_gone_ = true;
@@ -114,12 +104,10 @@ class Stream final : public grpc::ServerWriteReactor<Message>, private Timer {
   }
   void on_done() {
     is_done_ = true;
-    loop_.timers().disarm(*this);
     if (finishing_ != nullptr) loop_.make_ready(*finishing_);
   }
 
   Loop& loop_;
-  grpc::CallbackServerContext& context_;
   Happening<&Stream::on_written> written_;
   Happening<&Stream::on_cancelled> cancelled_;
   Happening<&Stream::on_done> done_;

@@ -90,10 +90,10 @@ grpc::ServerUnaryReactor* UnitsService::GetUnit(grpc::CallbackServerContext* con
       [this](const auto& order, auto& answer) { return get_unit(calls_, order, answer); });
 }
 
-grpc::ServerWriteReactor<v1::Unit>* UnitsService::ListUnits(grpc::CallbackServerContext* context,
+grpc::ServerWriteReactor<v1::Unit>* UnitsService::ListUnits(grpc::CallbackServerContext*,
                                                             const v1::ListUnitsRequest* request) {
   return calls_.stream<v1::ListUnitsRequest, v1::Unit>(
-      context, request, [this](v1::ListUnitsRequest order, auto& stream) {
+      request, [this](v1::ListUnitsRequest order, auto& stream) {
         return list_units(calls_, std::move(order), stream);
       });
 }

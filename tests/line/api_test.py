@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """Another people's client, gRPC from Python, against gangd. The interpreter is the system's, for
 which Debian has gRPC."""
+import array
+import fcntl
 import hashlib
 import importlib
 import json
@@ -10,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import unittest
 
@@ -29,6 +32,12 @@ rpc = importlib.import_module("gang.v1.gang_pb2_grpc")
 
 PATIENCE = 120
 CALLS_MAX = 500  # kOpenMax of daemon/api/calls.cc
+
+
+def bytes_in(pipe):
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
 
 
 def collect(stream, into):
@@ -167,15 +176,11 @@ class ApiTest(LineTest):
         self.assertEqual(self.line.stop(), 0)
 
     def test_who_reads_is_told_that_gangd_stops(self):
-        # Also with a message on its way; who stands still keeps gangd from nothing.
         job = self.start("r-1")
         streams = [self.stream.StreamEvents(pb.StreamEventsRequest(follow=True)),
                    self.jobs.WatchJob(pb.WatchJobRequest(job=job))]
-        follower = subprocess.Popen([BIN / "gangctl", "--socket", self.line.socket, "events",
-                                     "--follow"], stdout=subprocess.DEVNULL)
-        for stream in streams:
+        for stream in streams:  # and then there is a message on its way
             next(stream)
-        follower.send_signal(signal.SIGSTOP)
         self.line.gangd.terminate()
         for stream in streams:
             with self.assertRaises(grpc.RpcError) as caught:
@@ -184,8 +189,19 @@ class ApiTest(LineTest):
             self.assertIn("gangd is stopping", caught.exception.details())
         self.assertEqual(self.line.gangd.wait(PATIENCE), 0)
         self.line.gangd = None
-        follower.kill()
-        follower.wait()
+
+    def test_who_stands_still_with_all_buffers_full_does_not_keep_gangd(self):
+        for n in range(250):
+            job = self.start(f"{n:0128}", slots=["1"])
+            self.jobs.StopJob(pb.StopJobRequest(request_id=f"s{n:0127}", job=job))
+        follower = subprocess.Popen([BIN / "gangctl", "--socket", self.line.socket, "events",
+                                     "--follow"], stdout=subprocess.PIPE)
+        self.addCleanup(follower.wait)
+        self.addCleanup(follower.stdout.close)
+        self.addCleanup(follower.kill)
+        until(lambda: bytes_in(follower.stdout) > 60000, "the pipe is full")
+        follower.send_signal(signal.SIGSTOP)
+        self.assertEqual(self.line.stop(), 0)
 
     def test_the_job_comes_first_and_last(self):
         updates = self.run_job("r-1")
