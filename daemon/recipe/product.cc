@@ -88,6 +88,11 @@ Result<Product> parse_product(std::string_view text, std::string file) {
     TRY(product.serial, parse_serial(*serial));
   }
   TRY(product.steps, table.texts_or("steps", {"identify", "erase", "write", "verify"}));
+  TRY(const std::string incoming, table.text_or("incoming", "unknown"));
+  if (incoming != "fresh" && incoming != "unknown") {
+    return table.error_at("incoming", "\"incoming\" must be \"fresh\" or \"unknown\"");
+  }
+  product.incoming_fresh = incoming == "fresh";
   TRY(const std::int64_t minutes,
       table.integer_or("minutes_max", 1, std::int64_t{24} * 60, kMinutesDefault));
   product.minutes_max = static_cast<std::uint32_t>(minutes);

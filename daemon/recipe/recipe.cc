@@ -66,12 +66,13 @@ Recipe::Recipe(Product product, Image image, std::vector<const Step*> steps)
     : product_(std::move(product)), image_(std::move(image)), steps_(std::move(steps)) {}
 
 Task<Attempt> Recipe::run(UsbConnection& connection, UnitRecord& record) const {
-  Unit unit = {connection, record, product_, image_, nullptr, {}, {}, {}};
+  Unit unit = {connection, record, product_, image_, nullptr, {}, {}, Erase::kAll, {}, 0};
   Attempt attempt;
   Status status = co_await with_timeout(std::chrono::minutes(product_.minutes_max),
                                         run_steps(unit, steps_, attempt.step));
   if (status) status = judge(unit);
   attempt.measured = std::move(unit.measured);
+  if (unit.wire != nullptr) attempt.bytes_found_blank = unit.wire->bytes_found_blank();
   if (status) {
     attempt.verdict = Verdict::kPass;
     attempt.step.clear();

@@ -183,6 +183,7 @@ AttemptEnded Slot::end_of_attempt() const {
   end.step = attempt_.step;
   end.duration_us = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(took_).count());
+  end.bytes_found_blank = attempt_.bytes_found_blank;
   end.measured = attempt_.measured;
   return end;
 }

@@ -122,7 +122,7 @@ Task<Status> DfuseWire::recover(Code code) {
   co_return (co_await connection_.reset()).with_context("reset");
 }
 
-Task<Status> DfuseWire::erase(std::uint32_t address, std::uint64_t size, Progress progress) {
+Task<Status> DfuseWire::erase(std::uint32_t address, std::uint64_t size, Erase, Progress progress) {
   const std::uint64_t end = address + size;
   std::uint64_t at = address;
   while (at < end) {

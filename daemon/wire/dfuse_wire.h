@@ -19,7 +19,10 @@ class DfuseWire final : public Wire {
   const std::string& uid() const override { return uid_; }
   const std::vector<Layout>& memories() const override { return memories_; }
 
-  Task<Status> erase(std::uint32_t address, std::uint64_t size, Progress progress) override;
+  // DfuSe has no way to ask what is blank: it erases all.
+  Task<Status> erase(std::uint32_t address, std::uint64_t size, Erase how,
+                     Progress progress) override;
+  std::uint64_t bytes_found_blank() const override { return 0; }
   Task<Status> write(std::uint32_t address, ByteView bytes, Progress progress) override;
   Task<Result<Sha256Digest>> measure(std::uint32_t address, std::uint64_t size,
                                      Progress progress) override;

@@ -5,11 +5,14 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <deque>
 #include <set>
 
+#include "base/crc32c.h"
 #include "loop/deadline.h"
 #include "loop/scope.h"
 #include "loop/sleep.h"
+#include "target_fw/xfp.h"
 #include "tests/sim/sim_bus.h"
 #include "tests/unit/loop/simulated.h"
 #include "wire/wire.h"
@@ -44,10 +47,10 @@ size = 8
 // Notes what it is told; gives one serial.
 class NotedRecord final : public UnitRecord {
  public:
-  Task<Result<std::string>> begin(std::string uid) override {
+  Task<Result<BegunUnit>> begin(std::string uid) override {
     uids.push_back(uid);
     if (refuses) co_return Error(Code::kInvalid, "not this unit");
-    co_return std::string("T007");
+    co_return BegunUnit{"T007", blank_is_true};
   }
   void progress(std::string_view step, std::uint64_t done, std::uint64_t total) override {
     EXPECT_LE(done, total);
@@ -57,6 +60,7 @@ class NotedRecord final : public UnitRecord {
   }
 
   bool refuses = false;
+  bool blank_is_true = false;
   std::vector<std::string> uids;
   std::vector<std::string> steps;
   std::uint64_t last_done = 0;
@@ -235,6 +239,9 @@ class Rubbish final : public UsbConnection {
  public:
   Rubbish(std::uint64_t seed, ByteVector configuration)
       : dice_(seed), configuration_(std::move(configuration)) {
+    // One in two speaks DfuSe only.
+    constexpr std::size_t kXfpBytes = 9 + 7 + 7;
+    if (dice_.chance(500)) configuration_.resize(configuration_.size() - kXfpBytes);
     // Sometimes not even that is one.
     for (std::uint64_t i = dice_.below(4); i > 1; --i) {
       configuration_[dice_.below(configuration_.size())] = byte();
@@ -254,9 +261,16 @@ class Rubbish final : public UsbConnection {
   }
   Task<Status> control_out(UsbRequest, ByteVector) override { return refuse_now_and_then(); }
   Task<Result<ByteVector>> bulk_in(std::uint8_t, std::size_t) override {
-    co_return Error(Code::kTransfer, "no such endpoint");
+    CO_TRY_STATUS(co_await refuse_now_and_then());
+    ByteVector frame = likely_frame();
+    if (dice_.chance(30) && !frame.empty()) frame[dice_.below(frame.size())] = byte();
+    if (dice_.chance(10)) frame.resize(dice_.below(frame.size() + 1));
+    co_return frame;
   }
-  Task<Status> bulk_out(std::uint8_t, ByteVector) override { return refuse_now_and_then(); }
+  Task<Status> bulk_out(std::uint8_t, ByteVector bytes) override {
+    requests_.push_back(std::move(bytes));
+    return refuse_now_and_then();
+  }
   Task<Status> clear_halt(std::uint8_t) override { return refuse_now_and_then(); }
   Task<Status> reset() override { return refuse_now_and_then(); }
 
@@ -287,7 +301,33 @@ class Rubbish final : public UsbConnection {
     return bytes;
   }
 
+  // An answer to the oldest request, whose fields may say anything.
+  ByteVector likely_frame() {
+    if (requests_.empty()) return ByteVector(24, byte());
+    ByteVector request = std::move(requests_.front());
+    requests_.pop_front();
+    request.resize(XFP_HEADER_SIZE);
+    ByteWriter payload;
+    if (request[XFP_AT_OP] == XFP_HELLO) {
+      payload.u8(XFP_FIELD_UID).u8(12).fill(0xab, 12).u8(XFP_FIELD_SLOTS).u8(1).u8(byte());
+      payload.u8(XFP_FIELD_REGION).u8(XFP_REGION_SIZE);
+      payload.u32_le(kFlash).u32_le(1 << 23).u32_le(4096).u8(7);
+    } else if (request[XFP_AT_OP] == XFP_STATUS) {
+      payload.u8(static_cast<std::uint8_t>(dice_.below(5)));
+      for (int i = 1; i < 16; ++i) payload.u8(byte());
+      payload.u32_le(1).fill(byte(), 32);
+    }
+    request[XFP_AT_STATUS] = dice_.chance(950) ? 0 : byte();
+    request[XFP_AT_SIZE] = static_cast<std::uint8_t>(payload.size());
+    request[XFP_AT_SIZE + 1] = 0;
+    ByteWriter frame;
+    frame.bytes(request).bytes(payload.view());
+    frame.patch_u32_le(XFP_AT_CRC, crc32c(frame.view().subspan(XFP_AT_SESSION)));
+    return std::move(frame).take();
+  }
+
   sim::Prng dice_;
+  std::deque<ByteVector> requests_;
   UsbDevice device_;
   ByteVector configuration_;
 };
