@@ -14,7 +14,7 @@ void device_init(struct device* device, const struct device_identity* identity,
   dfu_init(&device->dfu, clock, memories, memories_count, identity->leave);
   struct usb_descriptors descriptors = {.self = device, .get = descriptors_get};
   struct usb_interface interface = dfu_interface(&device->dfu);
-  usb_device_init(&device->usb, usb, &descriptors, &interface);
+  usb_device_init(&device->usb, usb, &descriptors, &interface, 1);
   usb_device_show(&device->usb, true);
 }
 

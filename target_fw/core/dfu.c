@@ -328,10 +328,6 @@ static void on_reset(void* self) {
   select_memory(dfu, 0);
 }
 
-static void on_transferred(void* self, uint8_t endpoint, uint32_t size) {
-  (void)self, (void)endpoint, (void)size; /* DFU has no endpoint but 0 */
-}
-
 struct usb_interface dfu_interface(struct dfu* dfu) {
   return (struct usb_interface){
       .self = dfu,
@@ -340,7 +336,6 @@ struct usb_interface dfu_interface(struct dfu* dfu) {
       .received = on_received,
       .select = on_select,
       .reset = on_reset,
-      .transferred = on_transferred,
   };
 }
 

@@ -13,22 +13,29 @@
 
 void usb_device_init(struct usb_device* device, const struct usb_port* port,
                      const struct usb_descriptors* descriptors,
-                     const struct usb_interface* interface) {
+                     const struct usb_interface* interfaces, uint8_t interfaces_count) {
   memset(device, 0, sizeof *device);
   device->port = port;
   device->descriptors = *descriptors;
-  device->interface = *interface;
+  device->interfaces_count = interfaces_count;
+  for (uint8_t i = 0; i < interfaces_count; ++i) device->interfaces[i] = interfaces[i];
+}
+
+void usb_interfaces_reset(struct usb_device* device) {
+  for (uint8_t i = 0; i < device->interfaces_count; ++i) {
+    device->alternates[i] = 0;
+    device->interfaces[i].reset(device->interfaces[i].self);
+  }
 }
 
 /* To the default state (9.1.1.3), from anything. */
 static void forget_host(struct usb_device* device) {
-  usb_endpoints_close(device);
+  usb_endpoints_close(device, USB_ALL_ENDPOINTS);
   device->address = 0;
   device->configuration = 0;
-  device->alternate = 0;
   device->suspended = false;
   device->control = USB_CONTROL_IDLE;
-  device->interface.reset(device->interface.self);
+  usb_interfaces_reset(device);
 }
 
 void usb_device_show(struct usb_device* device, bool shown) {
@@ -74,9 +81,10 @@ static enum usb_answer ask_setup(struct usb_device* device, struct usb_stage* st
   if (type == 0) return usb_standard_setup(device, setup, stage);
   uint8_t recipient = setup->request_type & RECIPIENT_MASK;
   bool is_for_interface = type == USB_REQUEST_CLASS && recipient == USB_REQUEST_INTERFACE &&
-                          setup->index == 0 && device->configuration != 0;
+                          setup->index < device->interfaces_count && device->configuration != 0;
   if (!is_for_interface) return USB_STALL;
-  return device->interface.setup(device->interface.self, setup, stage);
+  const struct usb_interface* interface = &device->interfaces[setup->index];
+  return interface->setup(interface->self, setup, stage);
 }
 
 static enum usb_answer answer_setup(struct usb_device* device) {
@@ -101,7 +109,9 @@ static enum usb_answer answer_setup(struct usb_device* device) {
 }
 
 static enum usb_answer answer_received(struct usb_device* device) {
-  enum usb_answer answer = device->interface.received(device->interface.self, &device->setup);
+  /* answer_setup() has found it to be there. */
+  const struct usb_interface* interface = &device->interfaces[device->setup.index];
+  enum usb_answer answer = interface->received(interface->self, &device->setup);
   if (answer == USB_STALL) {
     refuse(device);
   } else if (answer == USB_LATER) {
@@ -148,6 +158,14 @@ static void on_control_received(struct usb_device* device, uint32_t size) {
   }
 }
 
+static const struct usb_interface* owner_of(const struct usb_device* device, uint8_t endpoint) {
+  for (uint8_t i = 0; i < device->interfaces_count; ++i) {
+    const struct usb_interface* interface = &device->interfaces[i];
+    if ((interface->endpoints >> (endpoint & (uint8_t)~USB_IN) & 1) != 0) return interface;
+  }
+  return NULL;
+}
+
 static void on_transferred(struct usb_device* device, const struct usb_bus_event* event) {
   if (event->endpoint == CONTROL_IN) {
     on_control_sent(device);
@@ -157,7 +175,8 @@ static void on_transferred(struct usb_device* device, const struct usb_bus_event
     struct usb_endpoint* endpoint = usb_endpoint_find(device, event->endpoint);
     /* It may have been closed or halted while the event waited. */
     if (endpoint == NULL || !endpoint->open || endpoint->halted) return;
-    device->interface.transferred(device->interface.self, event->endpoint, event->size);
+    const struct usb_interface* owner = owner_of(device, event->endpoint);
+    if (owner != NULL) owner->transferred(owner->self, event->endpoint, event->size);
   }
 }
 
@@ -213,8 +232,9 @@ struct usb_endpoint* usb_endpoint_find(struct usb_device* device, uint8_t endpoi
   return endpoint & USB_IN ? &device->in[number] : &device->out[number];
 }
 
-void usb_endpoints_close(struct usb_device* device) {
+void usb_endpoints_close(struct usb_device* device, uint8_t endpoints) {
   for (uint8_t i = 1; i < USB_ENDPOINTS_MAX; ++i) {
+    if ((endpoints >> i & 1) == 0) continue;
     if (device->out[i].open) device->port->close(device->port->self, i);
     if (device->in[i].open) device->port->close(device->port->self, (uint8_t)(i | USB_IN));
     device->out[i] = device->in[i] = (struct usb_endpoint){.open = false};

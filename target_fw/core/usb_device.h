@@ -1,6 +1,6 @@
 /* A USB 2.0 device above a controller (struct usb_port): endpoint 0 with the standard requests, one
- * configuration with one interface, whose class requests and bulk endpoints go to a table of
- * functions.
+ * configuration with a few interfaces, whose class requests and bulk endpoints go to a table of
+ * functions each.
  *
  * Only usb_event() may be called from an interrupt. */
 #ifndef GANGD_TARGET_FW_CORE_USB_DEVICE_H
@@ -19,6 +19,7 @@ extern "C" {
 #define USB_CONTROL_PACKET 64  /* bMaxPacketSize0; the only size that high speed allows (5.5.3) */
 #define USB_DESCRIPTOR_MAX 256 /* the longest string has 2 + 2 * 126 bytes */
 #define USB_ENDPOINTS_MAX 4    /* numbers 0 to 3, in each direction */
+#define USB_INTERFACES_MAX 2
 #define USB_IN 0x80            /* of an endpoint's address, and of bmRequestType */
 #define USB_REQUEST_CLASS 0x20 /* bmRequestType (9.3.1): class, to an interface */
 #define USB_REQUEST_INTERFACE 1
@@ -50,16 +51,18 @@ struct usb_stage {
 struct usb_interface {
   void* self;
   uint8_t alternates; /* alternate settings 0 ... alternates - 1 */
+  uint8_t endpoints;  /* bit n: the bulk endpoints of number n, both directions, are its own */
   /* A class request. */
   enum usb_answer (*setup)(void* self, const struct usb_setup* setup, struct usb_stage* stage);
   /* All data of a class request without USB_IN are where its stage said. */
   enum usb_answer (*received)(void* self, const struct usb_setup* setup);
-  /* The alternate setting was selected; also 0 when the device is configured. All bulk endpoints
-   * are closed before it. */
+  /* The alternate setting was selected; also 0 when the device is configured. All its bulk
+   * endpoints are closed before it. */
   void (*select)(void* self, uint8_t alternate);
   /* The bus was reset or the device is no longer configured. */
   void (*reset)(void* self);
-  /* A transfer on a bulk endpoint has ended: `size` is of what was received. */
+  /* A transfer on one of its bulk endpoints has ended: `size` is of what was received. NULL for an
+   * interface without any. */
   void (*transferred)(void* self, uint8_t endpoint, uint32_t size);
 };
 
@@ -88,14 +91,15 @@ struct usb_endpoint {
 struct usb_device {
   const struct usb_port* port;
   struct usb_descriptors descriptors;
-  struct usb_interface interface;
+  struct usb_interface interfaces[USB_INTERFACES_MAX];
+  uint8_t interfaces_count;
   struct usb_queue queue;
 
   bool high_speed;
   bool suspended;
   uint8_t address;
-  uint8_t configuration; /* 0: not configured */
-  uint8_t alternate;
+  uint8_t configuration;                  /* 0: not configured */
+  uint8_t alternates[USB_INTERFACES_MAX]; /* selected, by interface */
   struct usb_endpoint in[USB_ENDPOINTS_MAX];
   struct usb_endpoint out[USB_ENDPOINTS_MAX];
 
@@ -105,10 +109,11 @@ struct usb_device {
   uint8_t reply[USB_DESCRIPTOR_MAX]; /* of standard requests */
 };
 
-/* The device is hidden until usb_device_show(). */
+/* The device is hidden until usb_device_show(). Interfaces 0 ... `interfaces_count` - 1; 1 to
+ * USB_INTERFACES_MAX of them. */
 void usb_device_init(struct usb_device* device, const struct usb_port* port,
                      const struct usb_descriptors* descriptors,
-                     const struct usb_interface* interface);
+                     const struct usb_interface* interfaces, uint8_t interfaces_count);
 
 /* Shows the device on the bus, or hides it and forgets all that the host has set. */
 void usb_device_show(struct usb_device* device, bool shown);
@@ -125,7 +130,7 @@ bool usb_device_poll(struct usb_device* device);
  * Nothing is known of the bus then: hide and show again. */
 bool usb_device_lost_events(struct usb_device* device);
 
-/* Bulk endpoints of the interface; numbers 1 to USB_ENDPOINTS_MAX - 1. */
+/* Bulk endpoints; numbers 1 to USB_ENDPOINTS_MAX - 1. */
 void usb_endpoint_open(struct usb_device* device, uint8_t endpoint, uint16_t packet_max);
 /* Halts it, until the host clears that (9.4.1). */
 void usb_endpoint_stall(struct usb_device* device, uint8_t endpoint);
@@ -137,8 +142,11 @@ bool usb_endpoint_receive(struct usb_device* device, uint8_t endpoint, uint8_t* 
 
 /* The entry of an endpoint's address, endpoint 0 too; NULL: no such number. */
 struct usb_endpoint* usb_endpoint_find(struct usb_device* device, uint8_t endpoint);
-/* Closes all bulk endpoints. */
-void usb_endpoints_close(struct usb_device* device);
+#define USB_ALL_ENDPOINTS 0xfe
+/* Closes the bulk endpoints of these numbers: bit n is number n. */
+void usb_endpoints_close(struct usb_device* device, uint8_t endpoints);
+/* Tells each interface that the host has forgotten it. */
+void usb_interfaces_reset(struct usb_device* device);
 
 #ifdef __cplusplus
 }

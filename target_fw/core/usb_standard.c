@@ -38,6 +38,11 @@ static struct usb_endpoint* endpoint_of(struct usb_device* device, const struct 
   return is_control || endpoint->open ? endpoint : NULL;
 }
 
+/* Whether wIndex names an interface, which exist only in a device that is configured. */
+static bool is_interface(const struct usb_device* device, const struct usb_setup* setup) {
+  return device->configuration != 0 && setup->index < device->interfaces_count;
+}
+
 /* 9.4.5. Neither self-powered nor remote wake-up, so that bit 0 of an endpoint is all there is. */
 static enum usb_answer get_status(struct usb_device* device, const struct usb_setup* setup,
                                   struct usb_stage* stage) {
@@ -46,7 +51,7 @@ static enum usb_answer get_status(struct usb_device* device, const struct usb_se
     case TO_DEVICE:
       return reply(device, stage, 2);
     case TO_INTERFACE:
-      if (setup->index != 0 || device->configuration == 0) return USB_STALL;
+      if (!is_interface(device, setup)) return USB_STALL;
       return reply(device, stage, 2);
     case TO_ENDPOINT: {
       const struct usb_endpoint* endpoint = endpoint_of(device, setup);
@@ -95,27 +100,31 @@ static enum usb_answer get_descriptor(struct usb_device* device, const struct us
   return size == 0 ? USB_STALL : reply(device, stage, size);
 }
 
+static void select_alternate(struct usb_device* device, uint8_t interface, uint8_t alternate) {
+  device->alternates[interface] = alternate;
+  device->interfaces[interface].select(device->interfaces[interface].self, alternate);
+}
+
 /* 9.4.7. The same configuration once more is a fresh start as well. */
 static enum usb_answer set_configuration(struct usb_device* device, const struct usb_setup* setup) {
   if (setup->value > CONFIGURATION || device->address == 0) return USB_STALL;
-  usb_endpoints_close(device);
+  usb_endpoints_close(device, USB_ALL_ENDPOINTS);
   device->configuration = (uint8_t)setup->value;
-  device->alternate = 0;
   if (device->configuration == 0) {
-    device->interface.reset(device->interface.self);
-  } else {
-    device->interface.select(device->interface.self, 0);
+    usb_interfaces_reset(device);
+    return USB_OK;
   }
+  for (uint8_t i = 0; i < device->interfaces_count; ++i) select_alternate(device, i, 0);
   return USB_OK;
 }
 
 /* 9.4.10. */
 static enum usb_answer set_interface(struct usb_device* device, const struct usb_setup* setup) {
-  if (device->configuration == 0 || setup->index != 0) return USB_STALL;
-  if (setup->value >= device->interface.alternates) return USB_STALL;
-  usb_endpoints_close(device);
-  device->alternate = (uint8_t)setup->value;
-  device->interface.select(device->interface.self, device->alternate);
+  if (!is_interface(device, setup)) return USB_STALL;
+  const struct usb_interface* interface = &device->interfaces[setup->index];
+  if (setup->value >= interface->alternates) return USB_STALL;
+  usb_endpoints_close(device, interface->endpoints);
+  select_alternate(device, (uint8_t)setup->index, (uint8_t)setup->value);
   return USB_OK;
 }
 
@@ -131,8 +140,8 @@ static enum usb_answer answer_in(struct usb_device* device, const struct usb_set
     return reply(device, stage, 1);
   }
   if (setup->request == GET_INTERFACE && recipient == TO_INTERFACE) {
-    if (device->configuration == 0 || setup->index != 0) return USB_STALL;
-    device->reply[0] = device->alternate;
+    if (!is_interface(device, setup)) return USB_STALL;
+    device->reply[0] = device->alternates[setup->index];
     return reply(device, stage, 1);
   }
   return USB_STALL;

@@ -4,6 +4,7 @@ which Debian has gRPC."""
 import hashlib
 import importlib
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,8 +16,9 @@ from line import TOP, LineTest, check_record, until
 
 # What protoc makes of gang.proto for Python, as an integrator would.
 GENERATED = tempfile.TemporaryDirectory()
-subprocess.run([sys.executable, "-m", "grpc_tools.protoc", f"--proto_path={TOP / 'proto'}",
-                f"--python_out={GENERATED.name}", f"--grpc_python_out={GENERATED.name}",
+subprocess.run(["protoc", f"--proto_path={TOP / 'proto'}", f"--python_out={GENERATED.name}",
+                f"--grpc_python_out={GENERATED.name}",
+                f"--plugin=protoc-gen-grpc_python={shutil.which('grpc_python_plugin')}",
                 "gang/v1/gang.proto"], check=True)
 sys.path.insert(0, GENERATED.name)
 pb = importlib.import_module("gang.v1.gang_pb2")

@@ -12,7 +12,8 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-// A class interface that does what the test says, with a bulk endpoint in each direction.
+// A class interface that does what the test says, with a bulk endpoint in each direction; beside it
+// another with endpoint 3, which notes what it is told.
 class Toy {
  public:
   Toy() : usb(device, true) {
@@ -26,6 +27,7 @@ class Toy {
     usb_interface interface{};
     interface.self = this;
     interface.alternates = 3;
+    interface.endpoints = 1 << 1 | 1 << 2;
     interface.setup = [](void* self, const usb_setup* setup, usb_stage* stage) {
       return static_cast<Toy*>(self)->on_setup(*setup, *stage);
     };
@@ -43,7 +45,25 @@ class Toy {
       static_cast<Toy*>(self)->events.push_back("ended " + std::to_string(endpoint) + " " +
                                                 std::to_string(size));
     };
-    usb_device_init(&device, &usb.port(), &descriptors, &interface);
+    usb_interface other{};
+    other.self = this;
+    other.alternates = 2;
+    other.endpoints = 1 << 3;
+    other.setup = [](void* self, const usb_setup*, usb_stage*) {
+      static_cast<Toy*>(self)->others.push_back("setup");
+      return USB_OK;
+    };
+    other.received = [](void*, const usb_setup*) { return USB_STALL; };
+    other.select = [](void* self, std::uint8_t alternate) {
+      static_cast<Toy*>(self)->others.push_back("select " + std::to_string(alternate));
+      usb_endpoint_open(&static_cast<Toy*>(self)->device, 0x83, 512);
+    };
+    other.reset = [](void* self) { static_cast<Toy*>(self)->others.push_back("reset"); };
+    other.transferred = [](void* self, std::uint8_t endpoint, std::uint32_t) {
+      static_cast<Toy*>(self)->others.push_back("ended " + std::to_string(endpoint));
+    };
+    const usb_interface interfaces[] = {interface, other};
+    usb_device_init(&device, &usb.port(), &descriptors, interfaces, 2);
     usb_device_show(&device, true);
     usb.bus_reset();
     run();
@@ -100,6 +120,7 @@ class Toy {
   enum usb_answer received_answer = USB_OK;
   Bytes buffer = pattern(1, 65536);
   std::vector<std::string> events;
+  std::vector<std::string> others;
 };
 
 std::array<std::uint8_t, 8> class_in(std::uint32_t length) {
@@ -196,7 +217,7 @@ TEST(UsbDevice, WhatIsNotUnderstoodIsStalledAndNothingElseHappens) {
   toy.configure();
   const std::array<std::uint8_t, 8> refused[] = {
       {0x40, 0, 0, 0, 0, 0, 0, 0},      // vendor
-      {0x21, 0, 0, 0, 1, 0, 0, 0},      // class, another interface
+      {0x21, 0, 0, 0, 2, 0, 0, 0},      // class, an interface that is not there
       {0x20, 0, 0, 0, 0, 0, 0, 0},      // class, device
       {0x00, 7, 0, 1, 0, 0, 18, 0},     // SET_DESCRIPTOR
       {0x82, 12, 0, 0, 0x81, 0, 2, 0},  // SYNCH_FRAME
@@ -204,13 +225,13 @@ TEST(UsbDevice, WhatIsNotUnderstoodIsStalledAndNothingElseHappens) {
       {0x00, 3, 2, 0, 0, 4, 0, 0},      // test mode
       {0x00, 9, 2, 0, 0, 0, 0, 0},      // no such configuration
       {0x01, 11, 3, 0, 0, 0, 0, 0},     // no such alternate setting
-      {0x01, 11, 0, 0, 1, 0, 0, 0},     // no such interface
-      {0x81, 10, 0, 0, 1, 0, 1, 0},     // nor its setting
+      {0x01, 11, 0, 0, 2, 0, 0, 0},     // no such interface
+      {0x81, 10, 0, 0, 2, 0, 1, 0},     // nor its setting
       {0x00, 5, 9, 0, 0, 0, 0, 0},      // SET_ADDRESS when configured
-      {0x82, 0, 0, 0, 0x83, 0, 2, 0},   // status of an endpoint that is not open
+      {0x82, 0, 0, 0, 0x82, 0, 2, 0},   // status of an endpoint that is not open
       {0x82, 0, 0, 0, 0x0f, 0, 2, 0},   // or cannot exist
       {0x82, 0, 0, 0, 0x81, 1, 2, 0},   // or is not one
-      {0x02, 3, 0, 0, 0x83, 0, 0, 0},   // halt of one that is not open
+      {0x02, 3, 0, 0, 0x82, 0, 0, 0},   // halt of one that is not open
       {0x02, 3, 1, 0, 0x81, 0, 0, 0},   // another feature of one that is
       {0x83, 0, 0, 0, 0, 0, 2, 0},      // status of something else
       {0x00, 5, 0, 0, 0, 0, 2, 0},      // SET_ADDRESS with data
@@ -261,7 +282,7 @@ TEST(UsbDevice, BulkTransfersRunAndEndAtAShortPacket) {
   Bytes room(2048);
   EXPECT_TRUE(usb_endpoint_receive(&toy.device, 0x02, room.data(), 2048));
   EXPECT_TRUE(usb_endpoint_send(&toy.device, 0x81, toy.buffer.data(), 700));
-  EXPECT_FALSE(usb_endpoint_send(&toy.device, 0x83, toy.buffer.data(), 1)) << "not open";
+  EXPECT_FALSE(usb_endpoint_send(&toy.device, 0x82, toy.buffer.data(), 1)) << "not open";
   EXPECT_FALSE(usb_endpoint_receive(&toy.device, 0x0f, room.data(), 1)) << "no such";
 
   Transfer out;
@@ -276,6 +297,39 @@ TEST(UsbDevice, BulkTransfersRunAndEndAtAShortPacket) {
   EXPECT_EQ(toy.events, (std::vector<std::string>{"ended 129 0", "ended 2 1100"}));
   EXPECT_EQ(in.actual, 700u);
   EXPECT_TRUE(std::equal(out.data.begin(), out.data.end(), room.begin()));
+}
+
+// Two programs of the host hold an interface each: what one does must not end what the other does.
+TEST(UsbDevice, InterfacesDoNotDisturbEachOther) {
+  Toy toy;
+  toy.configure();
+  toy.events.clear();
+  toy.others.clear();
+  EXPECT_TRUE(usb_endpoint_send(&toy.device, 0x81, toy.buffer.data(), 100));
+  EXPECT_EQ(toy.control({0x01, 11, 1, 0, 1, 0, 0, 0}), Outcome::kDone);  // interface 1, setting 1
+  EXPECT_EQ(toy.others, (std::vector<std::string>{"select 1"}));
+  Transfer in;
+  in.endpoint = 0x81;
+  in.data.resize(4096);
+  toy.usb.submit(in);
+  toy.run();
+  EXPECT_EQ(in.actual, 100u);
+  EXPECT_EQ(toy.events, (std::vector<std::string>{"ended 129 0"}));
+
+  EXPECT_TRUE(usb_endpoint_send(&toy.device, 0x83, toy.buffer.data(), 100));
+  EXPECT_EQ(toy.control({0x01, 11, 2, 0, 0, 0, 0, 0}), Outcome::kDone);  // interface 0, setting 2
+  in.endpoint = 0x83;
+  in.data.resize(4096);
+  toy.usb.submit(in);
+  toy.run();
+  EXPECT_EQ(toy.others, (std::vector<std::string>{"select 1", "ended 131"}));
+
+  EXPECT_EQ(toy.control({0x81, 10, 0, 0, 0, 0, 1, 0}), Outcome::kDone);
+  EXPECT_EQ(toy.transfer.data, (Bytes{2}));
+  EXPECT_EQ(toy.control({0x81, 10, 0, 0, 1, 0, 1, 0}), Outcome::kDone);
+  EXPECT_EQ(toy.transfer.data, (Bytes{1}));
+  EXPECT_EQ(toy.control({0x21, 0, 0, 0, 1, 0, 0, 0}), Outcome::kDone);
+  EXPECT_EQ(toy.others.back(), "setup");
 }
 
 // A host clears a halt to begin anew; until then each transfer must fail.
