@@ -35,6 +35,9 @@ Result<ProductSerial> parse_serial(TomlTable& table) {
   serial.first = static_cast<std::uint64_t>(first);
   serial.address = static_cast<std::uint32_t>(address);
   serial.size = static_cast<std::uint32_t>(size);
+  if (!serial.text(serial.first)) {
+    return table.error_at("first", fmt::format("\"first\" has more than {} digits", digits));
+  }
   const std::size_t bytes = serial.prefix.size() + static_cast<std::size_t>(digits);
   if (bytes > serial.size) {
     return table.error_at("size", fmt::format("prefix and digits need {} bytes", bytes));

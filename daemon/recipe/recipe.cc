@@ -22,6 +22,11 @@ Result<std::vector<const Step*>> find_steps(const Product& product) {
                    nearest.empty() ? fmt::format("there are: {}", fmt::join(step_verbs(), ", "))
                                    : fmt::format("did you mean \"{}\"?", nearest));
     }
+    // A second `identify` would put the attempt on record twice.
+    if (step == find_step("identify") && std::ranges::find(steps, step) != steps.end()) {
+      return Error(Code::kInvalid, "product \"{}\": the step \"{}\" is there twice", product.name,
+                   verb);
+    }
     steps.push_back(step);
   }
   if (steps.empty() || steps.front()->verb() != "identify" || steps.back()->verb() != "verify") {

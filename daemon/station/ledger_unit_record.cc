@@ -61,7 +61,12 @@ Result<UnitNumber> LedgerUnitRecord::number_for(const std::optional<UnitRow>& un
   const ProductSerial& serial = *product_.serial;
   if (unit) {
     for (const UnitNumber& number : unit->numbers) {
-      if (number.pool == serial.pool) return number;
+      if (number.pool != serial.pool) continue;
+      // The field was another when it was given.
+      if (number.value.size() <= serial.size) return number;
+      return Error(Code::kInvalid,
+                   "the unit's number \"{}\" does not fit into the product's field of {} bytes",
+                   number.value, serial.size);
     }
   }
   UnitNumber number;

@@ -1,6 +1,7 @@
 // A board behind DfuSe: one alternate setting for each memory, and a hash by reading back.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,11 +34,14 @@ class DfuseWire final : public Wire {
 
   DfuseWire(UsbConnection& connection, std::vector<DfuAlternate> alternates);
 
-  Task<Status> read_memories();
+  Task<Status> identify();
   Task<Status> read_uid();
-  // Runs it on the memory that holds `address`; after a fault of the bus again, from a board that
-  // was brought back to idle, while the attempt has faults left.
+  Task<Status> read_memories();
+  // Runs it on the memory that holds `address`.
   Task<Status> perform(std::uint32_t address, Operation operation);
+  // Runs it; after a fault of the bus again, from a board that was brought back to idle, while the
+  // attempt has faults left.
+  Task<Status> persist(std::function<Task<Status>()> work);
   Task<Status> select(std::size_t memory);
   Task<Status> recover(Code code);
   Result<std::size_t> memory_at(std::uint32_t address) const;

@@ -216,6 +216,11 @@ Station& Factory::station() {
   return life_->station;
 }
 
+SimFixture& Factory::fixture() {
+  CHECK(life_ != nullptr);
+  return life_->fixture;
+}
+
 UsbPath Factory::place(int board) const {
   return {"0000:00:14.0", {static_cast<std::uint8_t>(board + 1)}};
 }

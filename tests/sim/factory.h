@@ -83,6 +83,7 @@ class Factory {
 
   bool is_running() const { return life_ != nullptr; }
   Station& station();
+  SimFixture& fixture();
   SimDisk& disk() { return disk_; }
   SimBus& bus() { return bus_; }
   int boards() const { return static_cast<int>(boards_.size()); }
