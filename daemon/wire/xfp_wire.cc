@@ -38,7 +38,11 @@ Task<Result<std::unique_ptr<Wire>>> XfpWire::open(UsbConnection& connection) {
   CO_TRY(const XfpEndpoints endpoints, find_xfp(connection.configuration()));
   CO_TRY_STATUS(co_await connection.claim(endpoints.interface));
   std::unique_ptr<XfpWire> wire(new XfpWire(connection, endpoints));
-  CO_TRY_STATUS(co_await wire->begin());
+  Status begun = co_await wire->begin();
+  if (!begun && wire->may_try_again(begun.error())) {
+    begun = co_await with_timeout(kRecoverLimit, wire->recover());
+  }
+  if (!begun) co_return std::move(begun).error();
   co_return std::unique_ptr<Wire>(std::move(wire));
 }
 
@@ -55,9 +59,13 @@ Task<Status> XfpWire::begin() {
   co_return read_capabilities(capabilities);
 }
 
+// A fault while it recovers is one more of those that the attempt survives.
 Task<Status> XfpWire::recover() {
-  CO_TRY_STATUS((co_await connection_.reset()).with_context("reset"));
-  co_return co_await begin();
+  while (true) {
+    Status status = (co_await connection_.reset()).with_context("reset");
+    if (status) status = co_await begin();
+    if (status || !may_try_again(status.error())) co_return status;
+  }
 }
 
 Status XfpWire::read_capabilities(ByteView capabilities) {

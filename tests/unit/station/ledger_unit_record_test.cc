@@ -69,22 +69,22 @@ TEST_F(LedgerUnitRecordTest, AUnitKeepsItsNumber) {
   live([&](Records& records) -> Task<> {
     for (int attempt = 0; attempt < 2; ++attempt) {
       LedgerUnitRecord first = unit(records);
-      EXPECT_EQ(*co_await first.begin("AA"), "T001");
+      EXPECT_EQ((co_await first.begin("AA"))->serial, "T001");
       EXPECT_EQ(first.id(), disk_.entries().back().id);
       EXPECT_EQ(last_start().uid, "AA");
       EXPECT_EQ(last_start().unit_extents, (std::vector<Extent>{product_.serial->extent("T001")}));
       LedgerUnitRecord second = unit(records, "2");
-      EXPECT_EQ(*co_await second.begin("BB"), "T002");
+      EXPECT_EQ((co_await second.begin("BB"))->serial, "T002");
     }
     EXPECT_EQ(mes_.asked.front(), "AA tone 1");
   });
   live([&](Records& records) -> Task<> {
     LedgerUnitRecord again = unit(records);
-    EXPECT_EQ(*co_await again.begin("BB"), "T002");
+    EXPECT_EQ((co_await again.begin("BB"))->serial, "T002");
     // From another pool it has none yet.
     const Product other = product_of("other", 2, 8);
     LedgerUnitRecord elsewhere = unit(records, other, "2");
-    EXPECT_EQ(*co_await elsewhere.begin("AA"), "T01");
+    EXPECT_EQ((co_await elsewhere.begin("AA"))->serial, "T01");
   });
 }
 
@@ -93,7 +93,7 @@ TEST_F(LedgerUnitRecordTest, WithoutASerialThereIsNoNumber) {
   bare.name = "bare";
   live([&](Records& records) -> Task<> {
     LedgerUnitRecord record = unit(records, bare);
-    EXPECT_EQ(*co_await record.begin("AA"), "");
+    EXPECT_EQ((co_await record.begin("AA"))->serial, "");
     EXPECT_TRUE(last_start().numbers.empty() && last_start().unit_extents.empty());
   });
 }
@@ -103,7 +103,7 @@ TEST_F(LedgerUnitRecordTest, ANumberThatDoesNotFitIsNotCutShort) {
   live([&](Records& records) -> Task<> {
     {
       LedgerUnitRecord record = unit(records);
-      EXPECT_EQ(*co_await record.begin("AA"), "T001");
+      EXPECT_EQ((co_await record.begin("AA"))->serial, "T001");
     }
     const Product smaller = product_of("tone", 2, 3);
     LedgerUnitRecord record = unit(records, smaller);
@@ -143,7 +143,7 @@ TEST_F(LedgerUnitRecordTest, WhatTheMesRefusesIsRecordedWithoutANumber) {
     }
     mes_.refuses = false;
     LedgerUnitRecord next = unit(records);
-    EXPECT_EQ(*co_await next.begin("BB"), "T001");
+    EXPECT_EQ((co_await next.begin("BB"))->serial, "T001");
   });
 }
 
@@ -186,7 +186,7 @@ TEST_F(LedgerUnitRecordTest, WhatTheLedgerDidNotTakeCanBeTriedAgain) {
     }
     while (!records.in_order()) (void)co_await sleep_for(100ms);
     LedgerUnitRecord again = unit(records);
-    EXPECT_EQ(*co_await again.begin("AA"), "T001");
+    EXPECT_EQ((co_await again.begin("AA"))->serial, "T001");
   });
 }
 

@@ -100,7 +100,7 @@ class DfuseWireTest : public testing::Test {
     co_return status;
   }
   static Task<Status> open_and(UsbConnection& connection, const Work& work) {
-    CO_TRY(const std::unique_ptr<Wire> wire, co_await open_wire(connection));
+    CO_TRY(const std::unique_ptr<Wire> wire, co_await DfuseWire::open(connection));
     co_return co_await work(*wire);
   }
   Status run(Work work) { return run(Fault(), std::move(work)); }
@@ -110,7 +110,7 @@ class DfuseWireTest : public testing::Test {
   Work program() {
     return [this](Wire& wire) -> Task<Status> {
       const auto progress = [](std::uint64_t) {};
-      CO_TRY_STATUS(co_await wire.erase(kFlash, bytes_.size(), progress));
+      CO_TRY_STATUS(co_await wire.erase(kFlash, bytes_.size(), Erase::kAll, progress));
       CO_TRY_STATUS(co_await wire.write(kFlash, bytes_, progress));
       CO_TRY(const Sha256Digest digest, co_await wire.measure(kFlash, bytes_.size(), progress));
       if (digest != sha256(bytes_)) co_return Error(Code::kMismatch, "measured something else");
@@ -168,7 +168,8 @@ TEST_F(DfuseWireTest, ErasesTheWholePagesThatAreTouchedAndNoOther) {
   board_->chip().poke(0, ByteVector(4 * std::size_t{page}, 0x00));
   std::uint64_t told = 0;
   EXPECT_TRUE(run([&](Wire& wire) -> Task<Status> {
-    return wire.erase(kFlash + 2 * page - 1, 2, [&told](std::uint64_t bytes) { told += bytes; });
+    return wire.erase(kFlash + 2 * page - 1, 2, Erase::kAll,
+                      [&told](std::uint64_t bytes) { told += bytes; });
   }));
   EXPECT_EQ(told, 2U);
   EXPECT_EQ(cells(0, page), ByteVector(page, 0x00));
@@ -179,13 +180,13 @@ TEST_F(DfuseWireTest, ErasesTheWholePagesThatAreTouchedAndNoOther) {
 TEST_F(DfuseWireTest, WhatIsInNoMemoryIsRefusedByItsAddress) {
   const auto progress = [](std::uint64_t) {};
   EXPECT_TRUE(run([&](Wire& wire) -> Task<Status> {
-    const Status below = co_await wire.erase(kFlash - 1, 1, progress);
+    const Status below = co_await wire.erase(kFlash - 1, 1, Erase::kAll, progress);
     EXPECT_TRUE(below.failed_with(Code::kInvalid));
     EXPECT_EQ(words(below), "0x8fffffff is in no memory of the board");
     constexpr std::uint32_t kLast = kFlash + kFlashBytes - 1;
     EXPECT_TRUE((co_await wire.write(kLast, bytes_, progress)).failed_with(Code::kInvalid));
     EXPECT_TRUE((co_await wire.measure(kLast, 2, progress)).failed_with(Code::kInvalid));
-    EXPECT_TRUE((co_await wire.erase(kLast, 2, progress)).failed_with(Code::kInvalid));
+    EXPECT_TRUE((co_await wire.erase(kLast, 2, Erase::kAll, progress)).failed_with(Code::kInvalid));
     co_return Status();
   }));
 }
