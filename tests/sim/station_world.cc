@@ -27,6 +27,7 @@ Factory::Options options_of(Prng& dice) {
   options.jams = dice.below(50);
   options.refusals = dice.below(50);
   options.disk = {dice.below(100), dice.below(50)};
+  options.incoming_fresh = dice.chance(500);
   return options;
 }
 

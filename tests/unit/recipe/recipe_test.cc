@@ -125,6 +125,25 @@ TEST_F(RecipeTest, OldContentIsErased) {
   EXPECT_EQ(run().verdict, Verdict::kPass);
 }
 
+// Most of the time of a new board goes into erasing what is blank.
+TEST_F(RecipeTest, WhatIsBlankIsErasedOnlyWhereThatCannotBeBelieved) {
+  const std::uint64_t before = board_->chip().operations();
+  const Attempt forced = run();
+  EXPECT_EQ(forced.bytes_found_blank, 0U);
+  const std::uint64_t forced_operations = board_->chip().operations() - before;
+  board_->chip().poke(0, ByteVector(0x20000, 0xff));
+
+  record_.blank_is_true = true;
+  const Attempt trusted = run();
+  EXPECT_EQ(trusted.verdict, Verdict::kPass);
+  EXPECT_EQ(trusted.bytes_found_blank, bytes_.size() + 8);
+  EXPECT_LT(board_->chip().operations() - before - forced_operations, forced_operations);
+  // What is not blank is erased all the same.
+  const Attempt again = run();
+  EXPECT_EQ(again.verdict, Verdict::kPass);
+  EXPECT_EQ(again.bytes_found_blank, 0U);
+}
+
 // The board reports success for something that it did not do, at each operation in turn.
 TEST_F(RecipeTest, AChipThatLiesNeverPasses) {
   const std::uint64_t before = board_->chip().operations();

@@ -88,6 +88,40 @@ TEST_F(LedgerUnitRecordTest, AUnitKeepsItsNumber) {
   });
 }
 
+// Cells whose erase was cut read as blank and do not hold: the record is the only one who knows.
+TEST_F(LedgerUnitRecordTest, BlankIsBelievedOnlyAfterAPass) {
+  Product fresh = product_;
+  fresh.incoming_fresh = true;
+  live([&](Records& records) -> Task<> {
+    EventId attempt;
+    const auto believed = [&](const Product& product) -> Task<bool> {
+      LedgerUnitRecord record = unit(records, product);
+      const auto begun = co_await record.begin("AA");
+      EXPECT_TRUE(begun);
+      attempt = *record.id();
+      co_return begun && begun->blank_is_true;
+    };
+    const auto end = [&](Verdict verdict) -> Task<> {
+      AttemptEnded ended;
+      ended.attempt = attempt;
+      ended.verdict = verdict;
+      EXPECT_TRUE(co_await records.append(ended));
+    };
+    EXPECT_TRUE(co_await believed(fresh)) << "never seen, and known to come blank";
+    EXPECT_FALSE(co_await believed(fresh)) << "an attempt that has no end";
+    co_await end(Verdict::kUnknown);
+    EXPECT_FALSE(co_await believed(fresh));
+    co_await end(Verdict::kFail);
+    EXPECT_FALSE(co_await believed(fresh));
+    co_await end(Verdict::kPass);
+    EXPECT_TRUE(co_await believed(product_));
+  });
+  live([&](Records& records) -> Task<> {
+    LedgerUnitRecord record = unit(records);
+    EXPECT_FALSE((co_await record.begin("BB"))->blank_is_true) << "never seen, from anywhere";
+  });
+}
+
 TEST_F(LedgerUnitRecordTest, WithoutASerialThereIsNoNumber) {
   Product bare;
   bare.name = "bare";

@@ -21,7 +21,7 @@ class StationTest : public testing::Test {
   // Runs `test` in a factory whose two boards are plugged in and whose gangd is started.
   void run(const std::function<Task<>(sim::Factory&)>& test) {
     const auto body = [&]() -> Task<> {
-      sim::Factory factory(world_.loop, world_.port, 1, {2, 3000, 0, 0, {}});
+      sim::Factory factory(world_.loop, world_.port, 1, {2, 3000, 0, 0, {}, false});
       for (int board = 0; board < 2; ++board) factory.bus().plug(factory.place(board));
       EXPECT_TRUE(co_await factory.start());
       co_await test(factory);
