@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "api/services.h"
@@ -21,8 +22,19 @@ namespace {
 
 constexpr mode_t kSocketMode = 0660;
 
-// gRPC would take the path from whoever listens there.
-Status check_free(const std::string& path) {
+// Connects to whoever listens there: 0, or the reason why nobody could be reached.
+int knock(const sockaddr_un& address) {
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errno;
+  const bool is_there =
+      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  const int reason = is_there ? 0 : errno;
+  close(fd);
+  return reason;
+}
+
+// gRPC would take the path from whoever listens there. What a dead gangd left is removed.
+Status clear(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) {
@@ -32,16 +44,30 @@ Status check_free(const std::string& path) {
                  path, sizeof address.sun_path - 1);
   }
   std::memcpy(address.sun_path, path.data(), path.size());
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return Error(Code::kIo, "socket {}: {}", path, std::strerror(errno));
-  const bool is_taken =
-      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  close(fd);
-  if (!is_taken) return {};
-  return Error(Code::kBusy,
-               "socket {}: another gangd answers there; end it, or give this station "
-               "another folder for its sockets",
-               path);
+  struct stat found{};
+  if (lstat(path.c_str(), &found) != 0) return {};
+  if (!S_ISSOCK(found.st_mode)) {
+    return Error(Code::kInvalid,
+                 "socket {}: something that is no socket has this name; move it away, or give "
+                 "this station another folder for its sockets",
+                 path);
+  }
+  const int reason = knock(address);
+  if (reason == 0) {
+    return Error(Code::kBusy,
+                 "socket {}: another gangd answers there; end it, or give this station "
+                 "another folder for its sockets",
+                 path);
+  }
+  if (reason != ECONNREFUSED) {
+    return Error(Code::kIo,
+                 "socket {}: {}; it may be in use: remove it if it is not, or give this station "
+                 "another folder for its sockets",
+                 path, std::strerror(reason));
+  }
+  if (unlink(path.c_str()) == 0) return {};
+  return Error(Code::kIo, "socket {}: a dead gangd left it, and it cannot be removed: {}", path,
+               std::strerror(errno));
 }
 
 Status make_folder(const std::string& folder) {
@@ -62,7 +88,7 @@ class Api::Door {
 
   Status open(const std::string& folder) {
     const std::string path = folder + "/" + role_name(role_) + ".sock";
-    TRY_STATUS(check_free(path));
+    TRY_STATUS(clear(path));
     grpc::ServerBuilder builder;
     builder.AddListeningPort("unix:" + path, grpc::InsecureServerCredentials());
     // Two gRPC servers must never share a socket.
@@ -119,18 +145,23 @@ Status Api::open_doors() {
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   TRY_STATUS(make_folder(sockets_));
   for (const Role role : {Role::kOperator, Role::kAuditor}) {
-    auto door = std::make_unique<Door>(calls_, role);
-    TRY_STATUS(door->open(sockets_));
-    doors_.push_back(std::move(door));
+    // stop() closes also one that opened half.
+    doors_.push_back(std::make_unique<Door>(calls_, role));
+    TRY_STATUS(doors_.back()->open(sockets_));
   }
   return {};
 }
 
 Task<> Api::watch_health() {
+  std::optional<bool> told;
   while (true) {
     const std::uint64_t revision = station_.revision();
     const bool healthy = station_.view().taking;
-    for (const auto& door : doors_) door->set_healthy(healthy);
+    // gRPC tells everybody who watches each time, and the revision grows with each progress.
+    if (healthy != told) {
+      for (const auto& door : doors_) door->set_healthy(healthy);
+      told = healthy;
+    }
     if (!co_await station_.changed(revision)) co_return;
   }
 }

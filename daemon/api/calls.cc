@@ -5,6 +5,8 @@ namespace {
 
 // Calls that wait for the loop; it takes them within milliseconds.
 constexpr std::size_t kWaitingMax = 256;
+// Calls that are open at once: all clients of a floor, and no client that leaks streams.
+constexpr std::size_t kOpenMax = 500;
 // Questions about the ledger that run at once.
 constexpr int kReaders = 2;
 
@@ -33,7 +35,30 @@ Task<> Calls::stop() {
 }
 
 Task<> Calls::receive() {
-  while (auto make_task = co_await mailbox_.pop()) running_.spawn("call", (*make_task)());
+  while (auto make_task = co_await mailbox_.pop()) {
+    running_.spawn("call", run(*std::move(make_task)));
+  }
+}
+
+Task<> Calls::run(MakeTask make_task) {
+  co_await make_task();
+  --open_;
+}
+
+Status Calls::hand_over(MakeTask make_task) {
+  Status taken;
+  if (++open_ > kOpenMax) {
+    taken = Error(Code::kExhausted, "{} calls are open: end some of them, and ask again", kOpenMax);
+  } else {
+    taken = mailbox_.push(std::move(make_task));
+  }
+  if (taken) return taken;
+  --open_;
+  if (taken.failed_with(Code::kClosed)) {
+    return Error(Code::kClosed, "gangd is stopping: ask again when it is back");
+  }
+  return Error(Code::kExhausted, "gangd is busy ({}): ask again in a second",
+               taken.error().message());
 }
 
 Task<> Calls::run_unary(grpc::ServerUnaryReactor* reactor, Task<Status> answer) {

@@ -4,6 +4,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -66,7 +67,7 @@ class Calls {
   grpc::ServerWriteReactor<Message>* stream(
       grpc::CallbackServerContext* context, const Request* request,
       std::function<Task<Status>(Request, Stream<Message>&)> send) {
-    auto stream = std::make_unique<Stream<Message>>(loop_.port(), *context);
+    auto stream = std::make_unique<Stream<Message>>(loop_, *context);
     Stream<Message>* const reactor = stream.get();
     const Status taken = hand_over([=, this, send = std::move(send), request = *request] {
       return run_stream(std::unique_ptr<Stream<Message>>(reactor), send(request, *reactor));
@@ -78,8 +79,9 @@ class Calls {
  private:
   using MakeTask = std::function<Task<>()>;
 
-  Status hand_over(MakeTask make_task) { return mailbox_.push(std::move(make_task)); }
+  Status hand_over(MakeTask make_task);
   Task<> receive();
+  Task<> run(MakeTask make_task);
   static Task<> run_unary(grpc::ServerUnaryReactor* reactor, Task<Status> answer);
 
   template <class Message>
@@ -100,6 +102,7 @@ class Calls {
   const std::string ledger_file_;
   const std::unique_ptr<Workers> reading_;
   Mailbox<MakeTask> mailbox_;
+  std::atomic<std::size_t> open_ = 0;  // calls that were handed over and have not ended
   Scope receiving_;
   Scope running_;
 };

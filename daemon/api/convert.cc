@@ -2,6 +2,8 @@
 
 #include <fmt/chrono.h>
 
+#include "base/utf8.h"
+
 namespace gangd {
 namespace {
 
@@ -50,7 +52,7 @@ template <class Extents>
 void add_extents(const std::vector<Extent>& extents, Extents* out) {
   for (const Extent& extent : extents) {
     v1::Extent* added = out->Add();
-    added->set_name(extent.name);
+    added->set_name(as_utf8(extent.name));
     added->set_address(extent.address);
     added->set_size(extent.size);
     added->set_sha256(extent.digest.hex());
@@ -67,10 +69,10 @@ v1::StationState to_proto(const StationView& view) {
   v1::StationState state;
   state.set_name(view.name);
   state.set_version(view.version);
-  state.set_ledger(view.ledger);
+  state.set_ledger(as_utf8(view.ledger));
   state.set_taking_boards(view.taking);
-  state.set_trouble(view.trouble);
-  for (const std::string& product : view.products) state.add_products(product);
+  state.set_trouble(as_utf8(view.trouble));
+  for (const std::string& product : view.products) state.add_products(as_utf8(product));
   return state;
 }
 
@@ -79,7 +81,7 @@ v1::Slot to_proto(const SlotView& view) {
   slot.set_name(view.name);
   slot.set_path(view.path);
   slot.set_state(to_proto(view.state));
-  slot.set_hint(view.hint);
+  slot.set_hint(as_utf8(view.hint));
   if (view.job) slot.set_job(view.job->to_string());
   if (view.attempt) slot.set_attempt(view.attempt->to_string());
   slot.set_uid(view.uid);
@@ -95,7 +97,7 @@ v1::Slot to_proto(const SlotView& view) {
   attempt->set_uid(outcome.uid);
   add_numbers(outcome.numbers, attempt->mutable_numbers());
   attempt->set_verdict(to_proto(outcome.verdict));
-  attempt->set_reason(outcome.reason);
+  attempt->set_reason(as_utf8(outcome.reason));
   attempt->set_step(outcome.step);
   attempt->set_duration_us(outcome.duration_us);
   add_extents(outcome.expected, attempt->mutable_expected());

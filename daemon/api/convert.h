@@ -1,4 +1,5 @@
-// The station's values and the ledger's rows as messages.
+// The station's values and the ledger's rows as messages. Names of files, and what boards say, may
+// hold anything; the strings of a message are UTF-8, or other languages refuse all of it.
 #pragma once
 
 #include <gang/v1/gang.pb.h>

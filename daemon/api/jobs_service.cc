@@ -44,30 +44,31 @@ Task<Status> list_jobs(Calls& calls, v1::ListJobsResponse& response) {
   co_return Status();
 }
 
-// The state of a job in the ledger, and its verdicts behind `cursor`.
-struct JobNews {
-  JobRow job;
+// What the ledger says of a job behind `cursor`, up to the job's end.
+struct VerdictPage {
   std::vector<AttemptRow> verdicts;
   EventId cursor;
+  bool is_last = false;    // no event follows yet
+  bool has_ended = false;  // no verdict of this job can follow
 };
 
-Result<JobNews> read_news(LedgerReader& reader, EventId job, EventId cursor) {
-  JobNews news;
-  // The job first: if it has ended, all its verdicts are there.
-  TRY(news.job, reader.job(job));
-  news.cursor = cursor;
-  while (true) {
-    TRY(const std::vector<StoredEvent> events, reader.events(news.cursor, kEventsAtOnce));
-    for (const StoredEvent& event : events) {
-      news.cursor = event.id;
-      TRY(const Entry entry, decode_entry(event.bytes));
-      const auto* end = std::get_if<AttemptEnded>(&entry.event);
-      if (end == nullptr) continue;
-      TRY(AttemptRow attempt, reader.attempt(end->attempt));
-      if (attempt.started.job == job) news.verdicts.push_back(std::move(attempt));
+Result<VerdictPage> read_verdicts(LedgerReader& reader, EventId job, EventId cursor) {
+  VerdictPage page;
+  page.cursor = cursor;
+  TRY(const std::vector<StoredEvent> events, reader.events(cursor, kEventsAtOnce));
+  page.is_last = events.size() < kEventsAtOnce;
+  for (const StoredEvent& event : events) {
+    page.cursor = event.id;
+    TRY(const Entry entry, decode_entry(event.bytes));
+    if (const auto* attempt_end = std::get_if<AttemptEnded>(&entry.event)) {
+      TRY(AttemptRow attempt, reader.attempt(attempt_end->attempt));
+      if (attempt.started.job == job) page.verdicts.push_back(std::move(attempt));
+    } else if (const auto* job_end = std::get_if<JobEnded>(&entry.event)) {
+      page.has_ended = job_end->job == job;
+      if (page.has_ended) break;
     }
-    if (events.size() < kEventsAtOnce) return news;
   }
+  return page;
 }
 
 class JobWatch {
@@ -76,12 +77,14 @@ class JobWatch {
       : calls_(calls), stream_(stream), job_(job), cursor_(job) {}
 
   Task<Status> run() {
+    CO_TRY_STATUS(co_await send_job());
     while (true) {
       const std::uint64_t revision = calls_.station().revision();
       const EventId newest = calls_.ledger().newest();
       CO_TRY_STATUS(co_await send_slots());
       if (newest != seen_) {
-        CO_TRY(const bool has_ended, co_await send_news());
+        CO_TRY(const bool has_ended, co_await send_verdicts());
+        CO_TRY_STATUS(co_await send_job());
         if (has_ended) co_return Status();
         seen_ = newest;
       }
@@ -104,24 +107,34 @@ class JobWatch {
     co_return Status();
   }
 
-  // True: the job has ended, and all was said.
-  Task<Result<bool>> send_news() {
-    CO_TRY(const JobNews news,
-           co_await calls_.ask([job = job_, cursor = cursor_](LedgerReader& reader) {
-             return read_news(reader, job, cursor);
-           }));
-    cursor_ = news.cursor;
-    for (const AttemptRow& attempt : news.verdicts) {
-      v1::WatchJobResponse update;
-      *update.mutable_verdict() = to_proto(attempt);
-      CO_TRY_STATUS(co_await stream_.write(std::move(update)));
+  // True: the job has ended, and has no more of them.
+  Task<Result<bool>> send_verdicts() {
+    while (true) {
+      CO_TRY(const VerdictPage page,
+             co_await calls_.ask([job = job_, cursor = cursor_](LedgerReader& reader) {
+               return read_verdicts(reader, job, cursor);
+             }));
+      cursor_ = page.cursor;
+      for (const AttemptRow& attempt : page.verdicts) {
+        v1::WatchJobResponse update;
+        *update.mutable_verdict() = to_proto(attempt);
+        CO_TRY_STATUS(co_await stream_.write(std::move(update)));
+        has_news_ = true;
+      }
+      if (page.has_ended) has_news_ = true;
+      if (page.has_ended || page.is_last) co_return page.has_ended;
     }
+  }
+
+  // At the beginning, after verdicts, and at the end.
+  Task<Status> send_job() {
+    if (!has_news_) co_return Status();
+    CO_TRY(const JobRow job,
+           co_await calls_.ask([id = job_](LedgerReader& reader) { return reader.job(id); }));
     v1::WatchJobResponse update;
-    *update.mutable_job() = to_proto(news.job);
-    const std::string bytes = update.SerializeAsString();
-    if (bytes != job_sent_) CO_TRY_STATUS(co_await stream_.write(std::move(update)));
-    job_sent_ = bytes;
-    co_return news.job.end.has_value();
+    *update.mutable_job() = to_proto(job);
+    has_news_ = false;
+    co_return co_await stream_.write(std::move(update));
   }
 
   Calls& calls_;
@@ -129,7 +142,7 @@ class JobWatch {
   const EventId job_;
   EventId cursor_;
   EventId seen_;
-  std::string job_sent_;
+  bool has_news_ = true;                        // that the job's message counts
   std::map<std::string, std::uint64_t> slots_;  // revisions sent
 };
 

@@ -1,5 +1,7 @@
 #include "api/status.h"
 
+#include "base/utf8.h"
+
 namespace gangd {
 namespace {
 
@@ -39,7 +41,7 @@ grpc::Status to_grpc(const Error& error) {
   if (error.code() == Code::kCancelled) {
     return {grpc::StatusCode::UNAVAILABLE, "gangd is stopping: ask again when it is back"};
   }
-  return {grpc_code(error.code()), error.message()};
+  return {grpc_code(error.code()), as_utf8(error.message())};
 }
 
 grpc::Status to_grpc(const Status& status) {

@@ -5,22 +5,27 @@
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
-#include <optional>
+#include <chrono>
 #include <utility>
 
 #include "loop/context.h"
+#include "loop/loop.h"
 #include "loop/port.h"
 #include "loop/scope.h"
-#include "loop/signal.h"
+#include "loop/timers.h"
 
 namespace gangd {
 
+// What a client may take for the message that is on its way, and again for the status, when its
+// stream ends. Who reads does it in milliseconds; who does not would hold the stream for ever.
+constexpr Duration kFarewellLimit = std::chrono::seconds(3);
+
 template <class Message>
-class Stream final : public grpc::ServerWriteReactor<Message> {
+class Stream final : public grpc::ServerWriteReactor<Message>, private Timer {
  public:
   // Made on a thread of gRPC's. `run` is called on the loop with it, and destroys it after its end.
-  Stream(Port& port, grpc::CallbackServerContext& context)
-      : port_(port), context_(context), written_(*this), cancelled_(*this), done_(*this) {}
+  Stream(Loop& loop, grpc::CallbackServerContext& context)
+      : loop_(loop), context_(context), written_(*this), cancelled_(*this), done_(*this) {}
 
   // --- loop thread
 
@@ -38,6 +43,7 @@ class Stream final : public grpc::ServerWriteReactor<Message> {
   // Ends the stream; waits until gRPC has let it go, after which it is to be destroyed.
   Task<> finish(grpc::Status status) {
     this->Finish(std::move(status));
+    end_soon();
     while (!is_done_) co_await Done(*this);
   }
 
@@ -45,10 +51,10 @@ class Stream final : public grpc::ServerWriteReactor<Message> {
 
   void OnWriteDone(bool ok) override {
     write_ok_ = ok;
-    port_.post(written_);
+    loop_.port().post(written_);
   }
-  void OnCancel() override { port_.post(cancelled_); }
-  void OnDone() override { port_.post(done_); }
+  void OnCancel() override { loop_.port().post(cancelled_); }
+  void OnDone() override { loop_.port().post(done_); }
 
  private:
   template <void (Stream::*kHappened)()>
@@ -77,8 +83,7 @@ class Stream final : public grpc::ServerWriteReactor<Message> {
       stream_.StartWrite(&stream_.message_);
       return true;
     }
-    // A slow client would hold it for ever: the call is ended, and OnWriteDone() comes.
-    void abort() override { stream_.context_.TryCancel(); }
+    void abort() override { stream_.end_soon(); }
 
     Stream& stream_;
   };
@@ -98,6 +103,10 @@ class Stream final : public grpc::ServerWriteReactor<Message> {
     Stream& stream_;
   };
 
+  void end_soon() { loop_.timers().arm(*this, loop_.now() + kFarewellLimit); }
+  // The call ends as CANCELLED, and OnWriteDone() and OnDone() come.
+  void on_time() override { context_.TryCancel(); }
+
   void on_written() { std::exchange(write_, nullptr)->end(); }
   void on_cancelled() {
     is_gone_ = true;
@@ -105,10 +114,11 @@ class Stream final : public grpc::ServerWriteReactor<Message> {
   }
   void on_done() {
     is_done_ = true;
-    if (finishing_ != nullptr) finishing_->context().loop().make_ready(*finishing_);
+    loop_.timers().disarm(*this);
+    if (finishing_ != nullptr) loop_.make_ready(*finishing_);
   }
 
-  Port& port_;
+  Loop& loop_;
   grpc::CallbackServerContext& context_;
   Happening<&Stream::on_written> written_;
   Happening<&Stream::on_cancelled> cancelled_;

@@ -10,6 +10,8 @@ namespace v1 = gang::v1;
 namespace {
 
 constexpr std::size_t kUnitsAtOnce = 200;
+// A golden board is programmed each morning for years, and a gRPC message has at most 4 MiB.
+constexpr std::size_t kHistoryMax = 1000;
 
 struct UnitHistory {
   UnitRow unit;
@@ -31,6 +33,9 @@ Result<UnitHistory> read_unit(LedgerReader& reader, const v1::GetUnitRequest& re
   if (!unit) return Error(Code::kNotFound, "no unit has the UID {}: see gangctl unit list", uid);
   history.unit = *std::move(unit);
   TRY(history.attempts, reader.attempts_of_unit(uid));
+  if (history.attempts.size() > kHistoryMax) {
+    history.attempts.erase(history.attempts.begin(), history.attempts.end() - kHistoryMax);
+  }
   return history;
 }
 

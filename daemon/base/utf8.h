@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace gangd {
@@ -11,5 +12,8 @@ namespace gangd {
 std::size_t utf8_length(std::string_view text);
 
 bool is_utf8(std::string_view text);
+
+// The same text, with U+FFFD for each byte that belongs to no character.
+std::string as_utf8(std::string_view text);
 
 }  // namespace gangd

@@ -31,6 +31,8 @@ class Client {
   static void set_deadline(grpc::ClientContext& context);
   // Says what is wrong and what to do, on standard error.
   Exit complain(const grpc::Status& status) const;
+  // Nobody knows whether gangd has heard the order.
+  static bool is_lost(const grpc::Status& status);
 
  private:
   const std::string socket_;

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,11 @@ class JobDisplay {
   explicit JobDisplay(Form form) : form_(form) {}
 
   void show(const gang::v1::WatchJobResponse& update);
-  // The last picture, and the sum.
-  void finish();
+  // When draw() is due, if what was shown is not yet on the screen: too fast for the eye.
+  std::optional<std::chrono::system_clock::time_point> draw_due() const;
+  void draw();
+  // The last picture, and the sum. `is_whole`: the job was seen to its end.
+  void finish(bool is_whole);
 
   const gang::v1::Job& job() const { return job_; }
 
@@ -33,14 +37,15 @@ class JobDisplay {
 
   void say(const gang::v1::Slot& slot);
   void say(const gang::v1::Attempt& verdict);
-  void draw(bool is_last);
-  std::string bar(const gang::v1::Slot& slot) const;
+  std::vector<const gang::v1::Slot*> slots_in_order() const;
+  void paint(std::size_t lines_max);
 
   const Form form_;
   gang::v1::Job job_;
   std::map<std::string, SlotLine> slots_;
   std::size_t lines_drawn_ = 0;
-  std::chrono::steady_clock::time_point drawn_at_;
+  bool is_drawn_ = true;  // all that was shown
+  std::chrono::system_clock::time_point drawn_at_;
 };
 
 }  // namespace gangd

@@ -38,18 +38,46 @@ void prepare_farewell(const std::string& job) {
   signal(SIGINT, say_farewell);
 }
 
+// Waits for what the call is asked for; false: it has no more. What was too fast for the eye is
+// drawn meanwhile: the last verdict before a pause must not wait for the next.
+bool wait_for(grpc::CompletionQueue& queue, JobDisplay& display) {
+  void* tag = nullptr;
+  bool ok = false;
+  while (true) {
+    const auto due = display.draw_due();
+    const auto next = due ? queue.AsyncNext(&tag, &ok, *due)
+                          : queue.AsyncNext(&tag, &ok, gpr_inf_future(GPR_CLOCK_REALTIME));
+    if (next != grpc::CompletionQueue::TIMEOUT) return ok;
+    display.draw();
+  }
+}
+
 Exit watch(Client& client, const std::string& job, bool json) {
   prepare_farewell(job);
   grpc::ClientContext context;
   v1::WatchJobRequest request;
   request.set_job(job);
-  const auto reader = client.jobs().WatchJob(&context, request);
+  grpc::CompletionQueue queue;
+  const auto reader = client.jobs().AsyncWatchJob(&context, request, &queue, nullptr);
   JobDisplay display(JobDisplay::form_for(json));
   v1::WatchJobResponse update;
-  while (reader->Read(&update)) display.show(update);
-  const grpc::Status status = reader->Finish();
-  if (!display.job().id().empty()) display.finish();
-  if (!status.ok()) return client.complain(status);
+  bool is_open = wait_for(queue, display);
+  while (is_open) {
+    reader->Read(&update, nullptr);
+    is_open = wait_for(queue, display);
+    if (is_open) display.show(update);
+  }
+  grpc::Status status;
+  reader->Finish(&status, nullptr);
+  wait_for(queue, display);
+  if (!display.job().id().empty()) display.finish(status.ok());
+  if (!status.ok()) {
+    const Exit exit = client.complain(status);
+    if (Client::is_lost(status)) {
+      fmt::print(stderr, "gangctl: when it is back, type: gangctl job watch {}\n", job);
+    }
+    return exit;
+  }
   const v1::Job& ended = display.job();
   const bool all_passed = ended.passed() > 0 && ended.failed() == 0 && ended.unknown() == 0;
   return all_passed ? Exit::kGood : Exit::kNotGood;
@@ -68,7 +96,14 @@ Exit start_job(const Arguments& arguments) {
   request.set_once(arguments.once);
   v1::StartJobResponse response;
   const grpc::Status status = client.jobs().StartJob(&context, request, &response);
-  if (!status.ok()) return client.complain(status);
+  if (!status.ok()) {
+    const Exit exit = client.complain(status);
+    if (Client::is_lost(status)) {
+      fmt::print(stderr, "gangctl: to give this order again, and not twice, add: --request {}\n",
+                 request.request_id());
+    }
+    return exit;
+  }
   if (arguments.watch) return watch(client, response.job(), arguments.json);
   if (arguments.json) {
     fmt::print("{}\n", json_of(response));

@@ -1,6 +1,10 @@
 // gangctl: gangd from a command line.
+#include <fmt/core.h>
+
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <string>
+#include <system_error>
 
 #include "ctl/verbs.h"
 
@@ -39,7 +43,14 @@ class CommandLine {
       const bool asked_for_help = app_.exit(error) == 0;
       return static_cast<int>(asked_for_help ? Exit::kGood : Exit::kUsage);
     }
-    return static_cast<int>(chosen_(arguments_));
+    try {
+      const Exit exit = chosen_(arguments_);
+      if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return static_cast<int>(exit);
+    } catch (const std::system_error&) {
+      // fmt's, when standard output takes no more.
+    }
+    fmt::print(stderr, "gangctl: the output could not be written: is its disk full?\n");
+    return static_cast<int>(Exit::kRefused);
   }
 
  private:

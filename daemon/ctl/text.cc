@@ -59,6 +59,18 @@ std::string numbers_of(const google::protobuf::RepeatedPtrField<v1::UnitNumber>&
   return text;
 }
 
+std::string printable(std::string_view text) {
+  std::string shown;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    // U+0080 to U+009F are controls, too.
+    const bool is_high_control = byte >= 0x80 && byte <= 0x9f && shown.ends_with('\xc2');
+    if (is_high_control) shown.pop_back();
+    shown += byte < 0x20 || byte == 0x7f || is_high_control ? '?' : c;
+  }
+  return shown;
+}
+
 void print_table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths(rows.front().size());
   for (const auto& row : rows) {
@@ -67,7 +79,7 @@ void print_table(const std::vector<std::vector<std::string>>& rows) {
   for (const auto& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      line += fmt::format("{:<{}}  ", row[i].empty() ? "-" : row[i], widths[i]);
+      line += fmt::format("{:<{}}  ", row[i].empty() ? "-" : printable(row[i]), widths[i]);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     fmt::print("{}\n", line);

@@ -19,6 +19,9 @@ std::string_view word_of(gang::v1::SlotState state);
 // `T000001`, or several with commas between.
 std::string numbers_of(const google::protobuf::RepeatedPtrField<gang::v1::UnitNumber>& numbers);
 
+// What a board said may hold anything; what would move a terminal's cursor is shown as `?`.
+std::string printable(std::string_view text);
+
 // Columns as wide as they must be; the first row is the head.
 void print_table(const std::vector<std::vector<std::string>>& rows);
 

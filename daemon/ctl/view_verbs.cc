@@ -19,7 +19,7 @@ void print_attempt(const v1::Attempt& attempt) {
   fmt::print("\nattempt {}  {}  {}  slot {}, job {}, {} s\n", attempt.id(),
              word_of(attempt.verdict()), attempt.started_at(), attempt.slot(), attempt.job(),
              seconds_of(attempt));
-  if (!attempt.reason().empty()) fmt::print("  {}\n", attempt.reason());
+  if (!attempt.reason().empty()) fmt::print("  {}\n", printable(attempt.reason()));
   for (const v1::Extent& extent : attempt.expected()) {
     const v1::Extent* measured = nullptr;
     for (const v1::Extent& each : attempt.measured()) {
@@ -61,7 +61,9 @@ Exit show_station(const Arguments& arguments) {
   fmt::print("station  {}\ngangd    {}\nledger   {}\nboards   {}\n", station.name(),
              station.version(), station.ledger(),
              station.taking_boards() ? "are taken" : "are not taken: " + station.trouble());
-  for (const std::string& product : station.products()) fmt::print("product  {}\n", product);
+  for (const std::string& product : station.products()) {
+    fmt::print("product  {}\n", printable(product));
+  }
   return exit;
 }
 

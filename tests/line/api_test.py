@@ -4,15 +4,18 @@ which Debian has gRPC."""
 import hashlib
 import importlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 import grpc
 
-from line import TOP, LineTest, check_record, until
+from line import BIN, TOP, LineTest, check_record, until
 
 # What protoc makes of gang.proto for Python, as an integrator would.
 GENERATED = tempfile.TemporaryDirectory()
@@ -25,6 +28,14 @@ pb = importlib.import_module("gang.v1.gang_pb2")
 rpc = importlib.import_module("gang.v1.gang_pb2_grpc")
 
 PATIENCE = 120
+CALLS_MAX = 500  # kOpenMax of daemon/api/calls.cc
+
+
+def collect(stream, into):
+    try:
+        into.extend(stream)
+    except grpc.RpcError:
+        pass  # cancelled
 
 
 class ApiTest(LineTest):
@@ -34,7 +45,10 @@ class ApiTest(LineTest):
         self.connect()
 
     def connect(self, socket=None):
-        channel = grpc.insecure_channel(f"unix:{socket or self.line.socket}")
+        # Python's channels share connections, also one to a gangd that has ended, which a client
+        # that makes no call does not notice.
+        channel = grpc.insecure_channel(f"unix:{socket or self.line.socket}",
+                                        options=[("grpc.use_local_subchannel_pool", 1)])
         self.addCleanup(channel.close)
         self.channel = channel
         self.station = rpc.StationStub(channel)
@@ -151,6 +165,67 @@ class ApiTest(LineTest):
         self.jobs.WatchJob(pb.WatchJobRequest(job=job))
         self.stream.StreamEvents(pb.StreamEventsRequest(follow=True))
         self.assertEqual(self.line.stop(), 0)
+
+    def test_who_reads_is_told_that_gangd_stops(self):
+        # Also with a message on its way; who stands still keeps gangd from nothing.
+        job = self.start("r-1")
+        streams = [self.stream.StreamEvents(pb.StreamEventsRequest(follow=True)),
+                   self.jobs.WatchJob(pb.WatchJobRequest(job=job))]
+        follower = subprocess.Popen([BIN / "gangctl", "--socket", self.line.socket, "events",
+                                     "--follow"], stdout=subprocess.DEVNULL)
+        for stream in streams:
+            next(stream)
+        follower.send_signal(signal.SIGSTOP)
+        self.line.gangd.terminate()
+        for stream in streams:
+            with self.assertRaises(grpc.RpcError) as caught:
+                list(stream)
+            self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAVAILABLE)
+            self.assertIn("gangd is stopping", caught.exception.details())
+        self.assertEqual(self.line.gangd.wait(PATIENCE), 0)
+        self.line.gangd = None
+        follower.kill()
+        follower.wait()
+
+    def test_the_job_comes_first_and_last(self):
+        updates = self.run_job("r-1")
+        self.assertTrue(updates[0].job.running)
+        for _ in range(2):  # then as a job of the past
+            self.assertFalse(updates[-1].job.running)
+            self.assertEqual(sum(update.HasField("verdict") for update in updates), 2)
+            updates = list(self.jobs.WatchJob(pb.WatchJobRequest(job=updates[-1].job.id)))
+            self.assertTrue(updates[0].HasField("job"))
+
+    def test_a_client_that_leaks_calls_is_refused_and_the_others_are_not_lost(self):
+        leaked = [self.stream.StreamEvents(pb.StreamEventsRequest(follow=True))
+                  for _ in range(CALLS_MAX + 10)]
+        until(lambda: any(call.done() for call in leaked), "some are refused")
+        refused = [call for call in leaked if call.done()]
+        self.assertEqual({call.code() for call in refused}, {grpc.StatusCode.RESOURCE_EXHAUSTED})
+        for call in leaked:
+            call.cancel()
+        until(lambda: self.line.ctl("slots").returncode == 0, "calls are taken again")
+
+    def test_a_name_that_is_no_utf8_spoils_no_answer(self):
+        (self.line.folder / "products" / os.fsdecode(b"Ger\xe4t.toml")).write_text("")
+        self.line.stop()
+        self.line.start()
+        self.connect()
+        until(lambda: "Ger\ufffdt" in self.station.GetStation(pb.GetStationRequest()).products,
+              "the file is listed")
+
+    def test_health_is_told_once(self):
+        def plain(bytes_):
+            return bytes_
+        watch = self.channel.unary_stream("/grpc.health.v1.Health/Watch", request_serializer=plain,
+                                          response_deserializer=plain)(b"")
+        told = []
+        listener = threading.Thread(target=lambda: collect(watch, told))
+        listener.start()
+        self.run_job("r-1")
+        watch.cancel()
+        listener.join(PATIENCE)
+        self.assertEqual(told, [b"\x08\x01"])
 
     def test_health_and_reflection_are_the_standard_ones(self):
         def plain(bytes_):

@@ -71,6 +71,12 @@ class RefusalTest(LineTest):
         self.assertTrue(self.line.socket.exists())
         self.line.start()
 
+    def test_something_else_in_the_place_of_the_socket(self):
+        self.line.socket.parent.mkdir()
+        self.line.socket.write_text("precious")
+        self.refused("operator.sock", "no socket", "move it away")
+        self.assertEqual(self.line.socket.read_text(), "precious")
+
     def test_socket_path_too_long(self):
         self.line.write_config(sockets="s" * 120)
         self.refused("shorter folder")
