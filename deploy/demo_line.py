@@ -86,9 +86,10 @@ def find_boards():
     paths = []
     while time.monotonic() < deadline:
         shown = subprocess.run([BIN / "gangd", "--show-usb"], check=False, text=True,
-                               stdout=subprocess.PIPE, timeout=ANSWER_SECONDS)
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               timeout=ANSWER_SECONDS)
         if shown.returncode:
-            raise Failed("gangd --show-usb cannot read the bus")
+            raise Failed("gangd cannot read the bus:\n" + shown.stderr.strip())
         paths = [line.split()[0] for line in shown.stdout.splitlines()
                  if line.endswith(VENDOR_PRODUCT)]
         if len(paths) == OPTIONS.boards:
