@@ -23,15 +23,16 @@ class DemoTest(unittest.TestCase):
         self.folder = self.top / "demo"
 
     def start(self, *words):
-        return subprocess.Popen(
+        demo = subprocess.Popen(
             [TOP / "deploy/demo_line.py", "--boards", str(len(rack_ports())), "--folder",
              self.folder, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        # Of a test that fails half-way, too: it would keep the boards.
+        self.addCleanup(demo.communicate, timeout=PATIENCE)
+        self.addCleanup(demo.kill)
+        return demo
 
     def finish(self, demo):
-        try:
-            out, said = demo.communicate(timeout=PATIENCE)
-        finally:
-            demo.kill()
+        out, said = demo.communicate(timeout=PATIENCE)
         return demo.returncode, out, said
 
     def run_demo(self, *words):
