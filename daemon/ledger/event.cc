@@ -59,6 +59,7 @@ void fields_of(Visit& visit, E& event, const AttemptEnded*) {
   visit("reason", event.reason);
   visit("step", event.step);
   visit("duration_us", event.duration_us);
+  visit("bytes_found_blank", event.bytes_found_blank);
   visit("measured", event.measured);
 }
 template <class Visit, class E>

@@ -89,7 +89,8 @@ struct AttemptEnded {
   std::string reason;  // for a person; empty with PASS
   std::string step;    // where it ended; empty with PASS
   std::uint64_t duration_us = 0;
-  std::vector<Extent> measured;  // what was read back, with the digests that it had
+  std::uint64_t bytes_found_blank = 0;  // that were to be erased, and were not
+  std::vector<Extent> measured;         // what was read back, with the digests that it had
   bool operator==(const AttemptEnded&) const = default;
 };
 

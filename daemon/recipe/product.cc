@@ -35,6 +35,9 @@ Result<ProductSerial> parse_serial(TomlTable& table) {
   serial.first = static_cast<std::uint64_t>(first);
   serial.address = static_cast<std::uint32_t>(address);
   serial.size = static_cast<std::uint32_t>(size);
+  if (!serial.text(serial.first)) {
+    return table.error_at("first", fmt::format("\"first\" has more than {} digits", digits));
+  }
   const std::size_t bytes = serial.prefix.size() + static_cast<std::size_t>(digits);
   if (bytes > serial.size) {
     return table.error_at("size", fmt::format("prefix and digits need {} bytes", bytes));
@@ -88,6 +91,11 @@ Result<Product> parse_product(std::string_view text, std::string file) {
     TRY(product.serial, parse_serial(*serial));
   }
   TRY(product.steps, table.texts_or("steps", {"identify", "erase", "write", "verify"}));
+  TRY(const std::string incoming, table.text_or("incoming", "unknown"));
+  if (incoming != "fresh" && incoming != "unknown") {
+    return table.error_at("incoming", "\"incoming\" must be \"fresh\" or \"unknown\"");
+  }
+  product.incoming_fresh = incoming == "fresh";
   TRY(const std::int64_t minutes,
       table.integer_or("minutes_max", 1, std::int64_t{24} * 60, kMinutesDefault));
   product.minutes_max = static_cast<std::uint32_t>(minutes);

@@ -43,6 +43,7 @@ struct Product {
   std::vector<ProductImage> images;
   std::optional<ProductSerial> serial;
   std::vector<std::string> steps;
+  bool incoming_fresh = false;    // a unit that was never seen comes from the chip's maker, blank
   std::uint32_t minutes_max = 0;  // for one attempt
 };
 

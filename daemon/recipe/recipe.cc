@@ -22,6 +22,11 @@ Result<std::vector<const Step*>> find_steps(const Product& product) {
                    nearest.empty() ? fmt::format("there are: {}", fmt::join(step_verbs(), ", "))
                                    : fmt::format("did you mean \"{}\"?", nearest));
     }
+    // A second `identify` would put the attempt on record twice.
+    if (step == find_step("identify") && std::ranges::find(steps, step) != steps.end()) {
+      return Error(Code::kInvalid, "product \"{}\": the step \"{}\" is there twice", product.name,
+                   verb);
+    }
     steps.push_back(step);
   }
   if (steps.empty() || steps.front()->verb() != "identify" || steps.back()->verb() != "verify") {
@@ -66,12 +71,13 @@ Recipe::Recipe(Product product, Image image, std::vector<const Step*> steps)
     : product_(std::move(product)), image_(std::move(image)), steps_(std::move(steps)) {}
 
 Task<Attempt> Recipe::run(UsbConnection& connection, UnitRecord& record) const {
-  Unit unit = {connection, record, product_, image_, nullptr, {}, {}, {}};
+  Unit unit = {connection, record, product_, image_, nullptr, {}, {}, Erase::kAll, {}, 0};
   Attempt attempt;
   Status status = co_await with_timeout(std::chrono::minutes(product_.minutes_max),
                                         run_steps(unit, steps_, attempt.step));
   if (status) status = judge(unit);
   attempt.measured = std::move(unit.measured);
+  if (unit.wire != nullptr) attempt.bytes_found_blank = unit.wire->bytes_found_blank();
   if (status) {
     attempt.verdict = Verdict::kPass;
     attempt.step.clear();

@@ -33,6 +33,7 @@ struct Unit {
   std::unique_ptr<Wire> wire;  // from `identify` on
   ByteVector serial_field;     // what `parts` points into
   std::vector<UnitPart> parts;
+  Erase erase = Erase::kAll;
   std::vector<Extent> measured;
   std::uint64_t step_done = 0;  // bytes
 

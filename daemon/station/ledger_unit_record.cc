@@ -26,7 +26,7 @@ LedgerUnitRecord::~LedgerUnitRecord() {
   if (claimed_) records_.release_unit(started_.uid);
 }
 
-Task<Result<std::string>> LedgerUnitRecord::begin(std::string uid) {
+Task<Result<BegunUnit>> LedgerUnitRecord::begin(std::string uid) {
   started_.uid = uid;
   CO_TRY_STATUS(records_.claim_unit(uid, started_.slot));
   claimed_ = true;
@@ -34,12 +34,13 @@ Task<Result<std::string>> LedgerUnitRecord::begin(std::string uid) {
       (co_await with_timeout(kMesLimit, mes_.authorize({uid, product_.name, started_.slot})))
           .with_context("MES"));
   CO_TRY(const std::optional<UnitRow> unit, co_await find_unit(uid));
-  std::string serial;
+  BegunUnit begun;
+  begun.blank_is_true = unit ? unit->last_verdict == Verdict::kPass : product_.incoming_fresh;
   if (product_.serial) {
     CO_TRY(const UnitNumber number, number_for(unit));
-    serial = number.value;
+    begun.serial = number.value;
     started_.numbers = {number};
-    started_.unit_extents = {product_.serial->extent(serial)};
+    started_.unit_extents = {product_.serial->extent(begun.serial)};
   }
   const auto id = co_await records_.append(started_);
   if (!id) {
@@ -47,7 +48,7 @@ Task<Result<std::string>> LedgerUnitRecord::begin(std::string uid) {
     co_return id.error();
   }
   id_ = *id;
-  co_return serial;
+  co_return begun;
 }
 
 Task<Result<std::optional<UnitRow>>> LedgerUnitRecord::find_unit(std::string uid) {
@@ -60,7 +61,12 @@ Result<UnitNumber> LedgerUnitRecord::number_for(const std::optional<UnitRow>& un
   const ProductSerial& serial = *product_.serial;
   if (unit) {
     for (const UnitNumber& number : unit->numbers) {
-      if (number.pool == serial.pool) return number;
+      if (number.pool != serial.pool) continue;
+      // The field was another when it was given.
+      if (number.value.size() <= serial.size) return number;
+      return Error(Code::kInvalid,
+                   "the unit's number \"{}\" does not fit into the product's field of {} bytes",
+                   number.value, serial.size);
     }
   }
   UnitNumber number;

@@ -28,7 +28,7 @@ class LedgerUnitRecord final : public UnitRecord {
                    OnProgress on_progress);
   ~LedgerUnitRecord() override;
 
-  Task<Result<std::string>> begin(std::string uid) override;
+  Task<Result<BegunUnit>> begin(std::string uid) override;
   void progress(std::string_view step, std::uint64_t done, std::uint64_t total) override;
 
   // What the ledger has of it so far. `id` is nothing until the attempt is durable.

@@ -53,13 +53,7 @@ void Slot::wait_for_board(const UsbDevice* device, Job* job) {
     if (view_.state == SlotState::kEmpty) return;
     // A board that was pulled in the middle must not take its verdict along unseen.
     if (view_.state == SlotState::kEnded && !seen_since_end_) return;
-    const std::uint64_t revision = view_.revision;
-    view_ = SlotView();
-    view_.name = config_.name;
-    view_.path = config_.path.to_string();
-    view_.job = id;
-    view_.revision = revision;
-    floor_.fixture.show(name(), std::nullopt);
+    forget_board();
     shown();
     return;
   }
@@ -67,7 +61,19 @@ void Slot::wait_for_board(const UsbDevice* device, Job* job) {
   const bool is_done = device->arrival == done_arrival_;
   seen_since_end_ |= is_done;
   if (is_done && (job == nullptr || job->view.id == done_job_)) return;
+  // Whatever becomes of this board, a verdict that is still there is not its own.
+  if (view_.state == SlotState::kEnded) forget_board();
   if (is_due(*device, job)) begin(*device, *job);
+}
+
+void Slot::forget_board() {
+  SlotView empty;
+  empty.name = config_.name;
+  empty.path = config_.path.to_string();
+  empty.job = view_.job;
+  empty.revision = view_.revision;
+  view_ = std::move(empty);
+  floor_.fixture.show(name(), std::nullopt);
 }
 
 bool Slot::is_due(const UsbDevice& device, const Job* job) {
@@ -95,14 +101,8 @@ void Slot::begin(const UsbDevice& device, Job& job) {
   arrival_ = device.arrival;
   began_ = floor_.loop.now();
   attempt_ = Attempt();
-  view_.attempt.reset();
-  view_.outcome.reset();
-  view_.uid.clear();
-  view_.numbers.clear();
-  view_.step.clear();
-  view_.bytes_done = view_.bytes_total = 0;
+  forget_board();
   set_state(SlotState::kRunning, "");
-  floor_.fixture.show(name(), std::nullopt);
   unit_.emplace(floor_.records, floor_.mes, job.recipe->product(),
                 LedgerUnitRecord::Place{job.view.id, name(), view_.path},
                 [this](std::string_view step, std::uint64_t done, std::uint64_t total) {
@@ -183,6 +183,7 @@ AttemptEnded Slot::end_of_attempt() const {
   end.step = attempt_.step;
   end.duration_us = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(took_).count());
+  end.bytes_found_blank = attempt_.bytes_found_blank;
   end.measured = attempt_.measured;
   return end;
 }

@@ -52,6 +52,8 @@ class Slot {
   enum class Phase { kIdle, kWorking, kWorked, kRecording };
 
   void wait_for_board(const UsbDevice* device, Job* job);
+  // What is shown of the last board, and its lamp.
+  void forget_board();
   bool is_due(const UsbDevice& device, const Job* job);
   void begin(const UsbDevice& device, Job& job);
   Task<> work(UsbDevice device);

@@ -28,6 +28,9 @@ Result<SlotConfig> parse_slot(TomlTable& table) {
   TRY(const std::string path, table.text("path"));
   auto parsed = UsbPath::parse(path);
   if (!parsed) return table.error_at("path", parsed.error().message());
+  if (parsed->ports.empty()) {
+    return table.error_at("path", "\"path\" must name a port, as 0000:00:14.0/2.4 does");
+  }
   slot.path = *std::move(parsed);
   TRY_STATUS(table.finish());
   return slot;

@@ -45,13 +45,17 @@ bool DfuseWire::is_spoken(ByteView configuration) {
 Task<Result<std::unique_ptr<Wire>>> DfuseWire::open(UsbConnection& connection) {
   CO_TRY(std::vector<DfuAlternate> found, find_dfu(connection.configuration()));
   std::unique_ptr<DfuseWire> wire(new DfuseWire(connection, dfuse_alternates(std::move(found))));
-  CO_TRY_STATUS(co_await wire->read_uid());
-  CO_TRY_STATUS(co_await wire->read_memories());
+  CO_TRY_STATUS(co_await wire->persist([&own = *wire] { return own.identify(); }));
   co_return std::unique_ptr<Wire>(std::move(wire));
 }
 
 DfuseWire::DfuseWire(UsbConnection& connection, std::vector<DfuAlternate> alternates)
     : connection_(connection), alternates_(std::move(alternates)), faults_left_(kFaultsMax) {}
+
+Task<Status> DfuseWire::identify() {
+  CO_TRY_STATUS(co_await read_uid());
+  co_return co_await read_memories();
+}
 
 Task<Status> DfuseWire::read_uid() {
   CO_TRY(const ByteVector descriptor,
@@ -77,6 +81,7 @@ Task<Status> DfuseWire::read_uid() {
 }
 
 Task<Status> DfuseWire::read_memories() {
+  memories_.clear();
   for (std::size_t i = 0; i < alternates_.size(); ++i) {
     CO_TRY_STATUS(co_await select(i));
     memories_.push_back(selected_->layout());
@@ -102,9 +107,15 @@ Result<std::size_t> DfuseWire::memory_at(std::uint32_t address) const {
 
 Task<Status> DfuseWire::perform(std::uint32_t address, Operation operation) {
   CO_TRY(const std::size_t memory, memory_at(address));
+  co_return co_await persist([this, memory, &operation]() -> Task<Status> {
+    CO_TRY_STATUS(co_await select(memory));
+    co_return co_await operation(*selected_);
+  });
+}
+
+Task<Status> DfuseWire::persist(std::function<Task<Status>()> work) {
   while (true) {
-    Status status = co_await select(memory);
-    if (status) status = co_await operation(*selected_);
+    const Status status = co_await work();
     if (status || !is_fault_of_the_bus(status.error().code()) || faults_left_ == 0) {
       co_return status;
     }
@@ -122,7 +133,7 @@ Task<Status> DfuseWire::recover(Code code) {
   co_return (co_await connection_.reset()).with_context("reset");
 }
 
-Task<Status> DfuseWire::erase(std::uint32_t address, std::uint64_t size, Progress progress) {
+Task<Status> DfuseWire::erase(std::uint32_t address, std::uint64_t size, Erase, Progress progress) {
   const std::uint64_t end = address + size;
   std::uint64_t at = address;
   while (at < end) {

@@ -1,6 +1,7 @@
 // A board behind DfuSe: one alternate setting for each memory, and a hash by reading back.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,7 +20,10 @@ class DfuseWire final : public Wire {
   const std::string& uid() const override { return uid_; }
   const std::vector<Layout>& memories() const override { return memories_; }
 
-  Task<Status> erase(std::uint32_t address, std::uint64_t size, Progress progress) override;
+  // DfuSe has no way to ask what is blank: it erases all.
+  Task<Status> erase(std::uint32_t address, std::uint64_t size, Erase how,
+                     Progress progress) override;
+  std::uint64_t bytes_found_blank() const override { return 0; }
   Task<Status> write(std::uint32_t address, ByteView bytes, Progress progress) override;
   Task<Result<Sha256Digest>> measure(std::uint32_t address, std::uint64_t size,
                                      Progress progress) override;
@@ -30,11 +34,14 @@ class DfuseWire final : public Wire {
 
   DfuseWire(UsbConnection& connection, std::vector<DfuAlternate> alternates);
 
-  Task<Status> read_memories();
+  Task<Status> identify();
   Task<Status> read_uid();
-  // Runs it on the memory that holds `address`; after a fault of the bus again, from a board that
-  // was brought back to idle, while the attempt has faults left.
+  Task<Status> read_memories();
+  // Runs it on the memory that holds `address`.
   Task<Status> perform(std::uint32_t address, Operation operation);
+  // Runs it; after a fault of the bus again, from a board that was brought back to idle, while the
+  // attempt has faults left.
+  Task<Status> persist(std::function<Task<Status>()> work);
   Task<Status> select(std::size_t memory);
   Task<Status> recover(Code code);
   Result<std::size_t> memory_at(std::uint32_t address) const;

@@ -1,5 +1,5 @@
 // Wire: what a board can be asked for, whatever protocol it speaks. wires.cc has the table of
-// protocols; today there is DfuSe.
+// protocols.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +21,13 @@ namespace gangd {
 // Told how many more bytes are done.
 using Progress = std::function<void(std::uint64_t bytes)>;
 
+// What an erase may leave out.
+enum class Erase {
+  kAll,       // nothing
+  kNotBlank,  // what reads as blank. Cells whose erase was cut may read so and not hold: only where
+              // the last work on the board is known to have ended well
+};
+
 // A board that was opened. Faults of the bus are dealt with inside, a few times; what comes out is
 // the end of the attempt. Cancelling leaves the board in the middle; open_wire() clears that.
 class Wire {
@@ -33,10 +40,13 @@ class Wire {
   virtual const std::vector<Layout>& memories() const = 0;
 
   // All pages that [address, address + size) touches.
-  virtual Task<Status> erase(std::uint32_t address, std::uint64_t size, Progress progress) = 0;
+  virtual Task<Status> erase(std::uint32_t address, std::uint64_t size, Erase how,
+                             Progress progress) = 0;
+  // Of what was to be erased, and was not.
+  virtual std::uint64_t bytes_found_blank() const = 0;
   // What is written must be erased before. `bytes` must stay until it has returned.
   virtual Task<Status> write(std::uint32_t address, ByteView bytes, Progress progress) = 0;
-  // The hash of what the memory holds now.
+  // The hash of what the memory holds now: of what is read back, or what the device says.
   virtual Task<Result<Sha256Digest>> measure(std::uint32_t address, std::uint64_t size,
                                              Progress progress) = 0;
 };

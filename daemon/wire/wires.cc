@@ -2,6 +2,7 @@
 
 #include "wire/dfuse_wire.h"
 #include "wire/wire.h"
+#include "wire/xfp_wire.h"
 
 namespace gangd {
 namespace {
@@ -14,6 +15,7 @@ struct WireKind {
 
 // The best comes first.
 constexpr std::array kWires = {
+    WireKind{XfpWire::is_spoken, XfpWire::open},
     WireKind{DfuseWire::is_spoken, DfuseWire::open},
 };
 

@@ -12,6 +12,7 @@ enum {
   TYPE_CONFIGURATION = 2,
   TYPE_STRING = 3,
   TYPE_INTERFACE = 4,
+  TYPE_ENDPOINT = 5,
   TYPE_DEVICE_QUALIFIER = 6,
   TYPE_OTHER_SPEED = 7,
   TYPE_DFU_FUNCTIONAL = 0x21,
@@ -36,6 +37,7 @@ enum {
 #define LANGUAGE_ENGLISH_US 0x0409
 #define CONFIGURATION_SIZE 9
 #define INTERFACE_SIZE 9
+#define ENDPOINT_SIZE 7
 #define DFU_FUNCTIONAL_SIZE 9
 #define BUS_POWERED 0x80
 #define CURRENT_100_MA 50 /* what every port gives, a hub's without a supply of its own as well */
@@ -68,6 +70,30 @@ static uint32_t put_qualifier(uint8_t* bytes) {
   return 10;
 }
 
+static uint8_t* put_bulk_endpoint(uint8_t* bytes, uint8_t endpoint, bool high_speed) {
+  memset(bytes, 0, ENDPOINT_SIZE);
+  bytes[0] = ENDPOINT_SIZE;
+  bytes[1] = TYPE_ENDPOINT;
+  bytes[2] = endpoint;
+  bytes[3] = 2; /* bulk */
+  store_le16(bytes + 4, high_speed ? 512 : 64);
+  return bytes + ENDPOINT_SIZE;
+}
+
+/* Interface 1: XFP. */
+static uint8_t* put_xfp(uint8_t* bytes, bool high_speed) {
+  memset(bytes, 0, INTERFACE_SIZE);
+  bytes[0] = INTERFACE_SIZE;
+  bytes[1] = TYPE_INTERFACE;
+  bytes[2] = 1;
+  bytes[4] = 2; /* endpoints */
+  bytes[5] = XFP_INTERFACE_CLASS;
+  bytes[6] = XFP_INTERFACE_SUBCLASS;
+  bytes[7] = XFP_INTERFACE_PROTOCOL;
+  uint8_t* at = put_bulk_endpoint(bytes + INTERFACE_SIZE, XFP_ENDPOINT, high_speed);
+  return put_bulk_endpoint(at, XFP_ENDPOINT | USB_IN, high_speed);
+}
+
 static void put_interface(uint8_t* bytes, uint8_t alternate) {
   memset(bytes, 0, INTERFACE_SIZE);
   bytes[0] = INTERFACE_SIZE;
@@ -90,6 +116,7 @@ static void put_dfu_functional(const struct device* device, uint8_t* bytes) {
 }
 
 static uint32_t put_configuration(const struct device* device, uint8_t type, uint8_t* bytes) {
+  bool high_speed = device->usb.high_speed == (type == TYPE_CONFIGURATION);
   uint32_t at = CONFIGURATION_SIZE;
   for (uint8_t i = 0; i < device->memories_count; ++i) {
     put_interface(bytes + at, i);
@@ -97,10 +124,11 @@ static uint32_t put_configuration(const struct device* device, uint8_t type, uin
   }
   put_dfu_functional(device, bytes + at);
   at += DFU_FUNCTIONAL_SIZE;
+  at = (uint32_t)(put_xfp(bytes + at, high_speed) - bytes);
   bytes[0] = CONFIGURATION_SIZE;
   bytes[1] = type;
   store_le16(bytes + 2, (uint16_t)at);
-  bytes[4] = 1; /* interfaces */
+  bytes[4] = 2; /* interfaces */
   bytes[5] = 1; /* its number */
   bytes[6] = 0;
   bytes[7] = BUS_POWERED;

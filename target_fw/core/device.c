@@ -13,8 +13,10 @@ void device_init(struct device* device, const struct device_identity* identity,
   device->away_since_us = 0;
   dfu_init(&device->dfu, clock, memories, memories_count, identity->leave);
   struct usb_descriptors descriptors = {.self = device, .get = descriptors_get};
-  struct usb_interface interface = dfu_interface(&device->dfu);
-  usb_device_init(&device->usb, usb, &descriptors, &interface, 1);
+  xfp_init(&device->xfp, clock, &device->usb, memories, memories_count, identity->uid);
+  const struct usb_interface interfaces[] = {dfu_interface(&device->dfu),
+                                             xfp_interface(&device->xfp)};
+  usb_device_init(&device->usb, usb, &descriptors, interfaces, 2);
   usb_device_show(&device->usb, true);
 }
 
@@ -44,13 +46,23 @@ static uint32_t poll_away(struct device* device) {
   return UINT32_MAX;
 }
 
+/* DFU and XFP work on the same memories: while one has an operation there, the other waits. */
+static uint32_t poll_memories(struct device* device) {
+  struct flash_job* job = &device->dfu.job;
+  job->chip_lent = xfp_has_chip(&device->xfp);
+  uint32_t dfu_us = dfu_poll(&device->dfu);
+  device->xfp.chip_lent = job->chip_busy;
+  uint32_t xfp_us = xfp_poll(&device->xfp);
+  return dfu_us < xfp_us ? dfu_us : xfp_us;
+}
+
 uint32_t device_poll(struct device* device) {
   uint32_t wait_us;
   bool has_more;
   do {
     if (usb_device_lost_events(&device->usb)) go_away(device);
     has_more = usb_device_poll(&device->usb);
-    wait_us = dfu_poll(&device->dfu);
+    wait_us = poll_memories(device);
     if (!device->away && dfu_is_leaving(&device->dfu)) go_away(device);
   } while (has_more);
   uint32_t away_us = poll_away(device);

@@ -1,4 +1,4 @@
-/* The whole device: USB, DFU with one alternate setting for each memory, and what polls them.
+/* The whole device: USB, DFU with one alternate setting for each memory, XFP, and what polls them.
  *
  * All state is in struct device; sixty-four of them run in one test program. Nothing is allocated.
  * device_poll() is the main loop's body; interrupts only call usb_event(). */
@@ -11,6 +11,7 @@
 #include "target_fw/core/dfu.h"
 #include "target_fw/core/memory.h"
 #include "target_fw/core/usb_device.h"
+#include "target_fw/core/xfp.h"
 #include "target_fw/port.h"
 
 #ifdef __cplusplus
@@ -43,8 +44,9 @@ struct device {
   const struct memory* memories;
   uint8_t memories_count;
   struct usb_device usb;
-  struct dfu dfu;
-  bool away; /* hidden from the bus for a moment */
+  struct dfu dfu; /* interface 0 */
+  struct xfp xfp; /* interface 1 */
+  bool away;      /* hidden from the bus for a moment */
   uint32_t away_since_us;
 };
 

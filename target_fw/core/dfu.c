@@ -131,7 +131,7 @@ static enum usb_answer upload(struct dfu* dfu, const struct usb_setup* setup,
   uint32_t size = setup->length < left ? setup->length : left;
   if (size > 0) {
     /* What was dropped may still run. */
-    if (dfu->job.chip_busy) return USB_LATER;
+    if (dfu->job.chip_busy || dfu->job.chip_lent) return USB_LATER;
     uint8_t* bytes = flash_job_block(&dfu->job);
     enum dfu_status status = memory->read(memory->self, address, bytes, size);
     if (status != DFU_OK) return refuse_upload(dfu, status);

@@ -9,6 +9,7 @@ void flash_job_init(struct flash_job* job, const struct clock_port* clock,
   job->phase = FLASH_NONE;
   job->result = DFU_OK;
   job->pointer = 0;
+  job->chip_lent = false;
   job->chip_busy = false;
   job->free_block = 0;
 }
@@ -130,7 +131,8 @@ static void poll_chip(struct flash_job* job) {
 
 uint32_t flash_job_poll(struct flash_job* job) {
   if (job->chip_busy) poll_chip(job);
-  if (job->phase == FLASH_WAITING && !(job->chip_busy && needs_chip(&job->order))) {
+  bool chip_taken = job->chip_busy || job->chip_lent;
+  if (job->phase == FLASH_WAITING && !(chip_taken && needs_chip(&job->order))) {
     begin(job);
     if (job->phase == FLASH_RUNNING) poll_chip(job);
   }

@@ -46,6 +46,7 @@ Task<Result<std::vector<std::string>>> SimProducts::names() {
 Task<Result<std::unique_ptr<Recipe>>> SimProducts::load(std::string name) {
   if (name != kProduct) co_return Error(Code::kNotFound, "there is no product \"{}\"", name);
   CO_TRY(Product product, parse_product(kProductFile, "tone.toml"));
+  product.incoming_fresh = incoming_fresh_;
   CO_TRY(Image image, Image::make({{"tone.bin", kFlashAddress, SimProducts::image(image_bytes_)}}));
   co_return Recipe::make(std::move(product), std::move(image));
 }
@@ -150,7 +151,7 @@ struct Factory::Life {
         ledger(factory.loop_, factory.disk_, config.name),
         mes(factory.dice_.fork(), factory.options_.refusals),
         fixture(factory.dice_.fork(), factory.options_.jams),
-        products(factory.options_.image_bytes),
+        products(factory.options_.image_bytes, factory.options_.incoming_fresh),
         station(factory.loop_, usb, ledger, mes, fixture, products, std::move(config), "0.0.0") {}
 
   Process usb;
@@ -214,6 +215,11 @@ Task<> Factory::stop() {
 Station& Factory::station() {
   CHECK(life_ != nullptr);
   return life_->station;
+}
+
+SimFixture& Factory::fixture() {
+  CHECK(life_ != nullptr);
+  return life_->fixture;
 }
 
 UsbPath Factory::place(int board) const {

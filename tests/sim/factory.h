@@ -26,7 +26,8 @@ constexpr std::string_view kProduct = "tone";
 // One product, made up.
 class SimProducts final : public Products {
  public:
-  explicit SimProducts(std::size_t image_bytes) : image_bytes_(image_bytes) {}
+  SimProducts(std::size_t image_bytes, bool incoming_fresh)
+      : image_bytes_(image_bytes), incoming_fresh_(incoming_fresh) {}
   Task<Result<std::vector<std::string>>> names() override;
   Task<Result<std::unique_ptr<Recipe>>> load(std::string name) override;
 
@@ -34,6 +35,7 @@ class SimProducts final : public Products {
 
  private:
   const std::size_t image_bytes_;
+  const bool incoming_fresh_;
 };
 
 // Clamps that jam, and a MES that refuses: so many times in a thousand.
@@ -68,6 +70,7 @@ class Factory {
     std::uint64_t jams = 0;
     std::uint64_t refusals = 0;
     SimDisk::Faults disk;
+    bool incoming_fresh = false;
   };
 
   Factory(Loop& loop, SimPort& port, std::uint64_t seed, Options options);
@@ -83,6 +86,7 @@ class Factory {
 
   bool is_running() const { return life_ != nullptr; }
   Station& station();
+  SimFixture& fixture();
   SimDisk& disk() { return disk_; }
   SimBus& bus() { return bus_; }
   int boards() const { return static_cast<int>(boards_.size()); }

@@ -15,7 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Factory::Options kTwoBoards = {2, 3000, 0, 0, {}};
+constexpr Factory::Options kTwoBoards = {2, 3000, 0, 0, {}, false};
 constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
 class TwoBoardJob {

@@ -27,6 +27,7 @@ Factory::Options options_of(Prng& dice) {
   options.jams = dice.below(50);
   options.refusals = dice.below(50);
   options.disk = {dice.below(100), dice.below(50)};
+  options.incoming_fresh = dice.chance(500);
   return options;
 }
 
@@ -228,6 +229,12 @@ class BadDay {
       world_.promise(world_.loop().now() - running_since_[board] <= kAttemptMax,
                      "a verdict in bounded time");
     }
+    const auto& lamps = factory_.fixture().lamps;
+    const auto lamp = lamps.find(slot.name);
+    world_.promise(slot.outcome.has_value() == (slot.state == SlotState::kEnded) &&
+                       slot.outcome.has_value() == (lamp != lamps.end()) &&
+                       (!slot.outcome || lamp->second == slot.outcome->verdict),
+                   "a verdict is shown of the board that is there, and its lamp agrees");
     if (!slot.outcome || !shown_.insert(slot.outcome->event).second) return;
     const AttemptOutcome& outcome = *slot.outcome;
     world_.note("slot {}: {} {}", slot.name, verdict_name(outcome.verdict), outcome.reason);

@@ -119,6 +119,7 @@ std::string name_of(const testing::TestParamInfo<UsbCase>& info) {
 
 INSTANTIATE_TEST_SUITE_P(, RigUsb, testing::ValuesIn(usb_cases()), name_of);
 INSTANTIATE_TEST_SUITE_P(Dfu, RigUsb, testing::ValuesIn(dfu_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(Xfp, RigUsb, testing::ValuesIn(xfp_cases()), name_of);
 
 }  // namespace
 }  // namespace gangd

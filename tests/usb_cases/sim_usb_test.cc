@@ -77,6 +77,7 @@ std::string name_of(const testing::TestParamInfo<UsbCase>& info) {
 
 INSTANTIATE_TEST_SUITE_P(, SimUsb, testing::ValuesIn(usb_cases()), name_of);
 INSTANTIATE_TEST_SUITE_P(Dfu, SimUsb, testing::ValuesIn(dfu_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(Xfp, SimUsb, testing::ValuesIn(xfp_cases()), name_of);
 
 }  // namespace
 }  // namespace gangd

@@ -37,7 +37,8 @@ struct UsbCase {
 };
 
 std::span<const UsbCase> usb_cases();
-// The same for what a board does with DFU requests.
+// The same for what a board does with DFU requests, and with XFP frames.
 std::span<const UsbCase> dfu_cases();
+std::span<const UsbCase> xfp_cases();
 
 }  // namespace gangd

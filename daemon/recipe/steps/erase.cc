@@ -6,8 +6,9 @@ namespace gangd {
 Task<Status> EraseStep::run(Unit& unit) const {
   const Progress progress = unit.progress_of(verb(), unit.bytes());
   for (const UnitPart& part : unit.parts) {
-    CO_TRY_STATUS((co_await unit.wire->erase(part.extent.address, part.extent.size, progress))
-                      .with_context(part.extent.name));
+    CO_TRY_STATUS(
+        (co_await unit.wire->erase(part.extent.address, part.extent.size, unit.erase, progress))
+            .with_context(part.extent.name));
   }
   co_return Status();
 }

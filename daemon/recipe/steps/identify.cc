@@ -49,9 +49,10 @@ Task<Status> IdentifyStep::run(Unit& unit) const {
   CO_TRY(unit.wire, co_await open_wire(unit.connection));
   add_image(unit);
   CO_TRY_STATUS(check_fit(unit));
-  CO_TRY(const std::string serial, co_await unit.record.begin(unit.wire->uid()));
+  CO_TRY(const BegunUnit begun, co_await unit.record.begin(unit.wire->uid()));
+  unit.erase = begun.blank_is_true ? Erase::kNotBlank : Erase::kAll;
   if (unit.product.serial) {
-    add_serial(unit, *unit.product.serial, serial);
+    add_serial(unit, *unit.product.serial, begun.serial);
     CO_TRY_STATUS(check_fit(unit));
   }
   co_return Status();

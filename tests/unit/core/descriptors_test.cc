@@ -43,13 +43,21 @@ TEST(Descriptors, TheDeviceIsUsb20OfItsOwnMaker) {
 
 TEST(Descriptors, TheConfigurationHasAnAlternateSettingForEachMemory) {
   Board board({.memories = {{}, {.name = "Internal"}}, .can_leave = true});
-  const Bytes expected = {9, 2,    36,   0,    1,    1,    0,    0x80, 50,  //
+  const Bytes expected = {9, 2,    59,   0,    2,    1,    0,    0x80, 50,  //
                           9, 4,    0,    0,    0,    0xfe, 0x01, 0x02, 4,   //
                           9, 4,    0,    1,    0,    0xfe, 0x01, 0x02, 5,   //
-                          9, 0x21, 0x0b, 0xff, 0x00, 0x00, 0x10, 0x1a, 0x01};
+                          9, 0x21, 0x0b, 0xff, 0x00, 0x00, 0x10, 0x1a, 0x01,
+                          9, 4,    1,    0,    2,    0xff, 0x47, 0x01, 0,  //
+                          7, 5,    0x01, 2,    0x00, 0x02, 0,              //
+                          7, 5,    0x81, 2,    0x00, 0x02, 0};
   EXPECT_EQ(descriptor(board, 2), expected);
+  // At full speed a bulk packet has 64 bytes.
   Bytes other = expected;
   other[1] = 7;
+  for (const std::size_t size_at : {50U, 57U}) {
+    other[size_at - 1] = 64;
+    other[size_at] = 0;
+  }
   EXPECT_EQ(descriptor(board, 7), other);
   EXPECT_TRUE(descriptor(board, 2, 1).empty()) << "there is one configuration";
 }

@@ -2,6 +2,7 @@
 #include "image/image.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -47,6 +48,16 @@ TEST(ReadFile, GivesTheBytesOrSaysWhatIsWrong) {
   EXPECT_TRUE(read_file(path + "/under", 4).failed_with(Code::kNotFound));
   std::filesystem::create_directory(folder.file("dir"));
   EXPECT_TRUE(read_file(folder.file("dir"), 4).failed_with(Code::kInvalid));
+  const auto large = read_file(path, 4);
+  EXPECT_EQ(large.error().message(), path + " has 5 bytes; at most 4 can be");
+}
+
+// A worker that waits for a writer who never comes is lost, and gangd with it.
+TEST(ReadFile, APipeIsRefusedAndNotWaitedFor) {
+  Folder folder;
+  const std::string path = folder.file("pipe");
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_TRUE(read_file(path, 4).failed_with(Code::kInvalid));
 }
 
 }  // namespace

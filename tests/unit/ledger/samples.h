@@ -36,15 +36,10 @@ inline AttemptStarted attempt_started(EventId job, const std::string& uid, std::
 
 inline AttemptEnded attempt_ended(EventId attempt, Verdict verdict) {
   if (verdict == Verdict::kPass) {
-    return {attempt,
-            verdict,
-            "",
-            "",
-            "",
-            1'250'000,
-            {extent_named("tone.bin"), extent_named("serial")}};
+    return {attempt, verdict,   "",     "",
+            "",      1'250'000, 65'536, {extent_named("tone.bin"), extent_named("serial")}};
   }
-  return {attempt, verdict, "stalled", "write 0x90000000: stalled", "write", 750'000, {}};
+  return {attempt, verdict, "stalled", "write 0x90000000: stalled", "write", 750'000, 0, {}};
 }
 
 inline std::vector<LedgerEvent> sample_events() {

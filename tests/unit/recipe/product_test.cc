@@ -63,6 +63,13 @@ TEST(Product, MistakesHaveALine) {
   EXPECT_NE(fault(with("digits = 3", "digits = 16")).find("tone.toml:12:"), std::string::npos);
 }
 
+// Otherwise each board would be refused, one after another, by a job that looked well.
+TEST(Product, APoolBeginsWithANumberThatHasItsDigits) {
+  EXPECT_TRUE(parse_product(with("digits = 3", "digits = 3\nfirst = 999"), "tone.toml"));
+  EXPECT_EQ(fault(with("digits = 3", "digits = 3\nfirst = 1000")),
+            "tone.toml:13: \"first\" has more than 3 digits");
+}
+
 TEST(ProductSerial, FillsItsFieldAndRunsOut) {
   const ProductSerial serial = *parse_product(kTone, "tone.toml")->serial;
   EXPECT_EQ(*serial.text(7), "T007");

@@ -5,11 +5,14 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <deque>
 #include <set>
 
+#include "base/crc32c.h"
 #include "loop/deadline.h"
 #include "loop/scope.h"
 #include "loop/sleep.h"
+#include "target_fw/xfp.h"
 #include "tests/sim/sim_bus.h"
 #include "tests/unit/loop/simulated.h"
 #include "wire/wire.h"
@@ -44,10 +47,10 @@ size = 8
 // Notes what it is told; gives one serial.
 class NotedRecord final : public UnitRecord {
  public:
-  Task<Result<std::string>> begin(std::string uid) override {
+  Task<Result<BegunUnit>> begin(std::string uid) override {
     uids.push_back(uid);
     if (refuses) co_return Error(Code::kInvalid, "not this unit");
-    co_return std::string("T007");
+    co_return BegunUnit{"T007", blank_is_true};
   }
   void progress(std::string_view step, std::uint64_t done, std::uint64_t total) override {
     EXPECT_LE(done, total);
@@ -57,6 +60,7 @@ class NotedRecord final : public UnitRecord {
   }
 
   bool refuses = false;
+  bool blank_is_true = false;
   std::vector<std::string> uids;
   std::vector<std::string> steps;
   std::uint64_t last_done = 0;
@@ -121,6 +125,25 @@ TEST_F(RecipeTest, OldContentIsErased) {
   EXPECT_EQ(run().verdict, Verdict::kPass);
 }
 
+// Most of the time of a new board goes into erasing what is blank.
+TEST_F(RecipeTest, WhatIsBlankIsErasedOnlyWhereThatCannotBeBelieved) {
+  const std::uint64_t before = board_->chip().operations();
+  const Attempt forced = run();
+  EXPECT_EQ(forced.bytes_found_blank, 0U);
+  const std::uint64_t forced_operations = board_->chip().operations() - before;
+  board_->chip().poke(0, ByteVector(0x20000, 0xff));
+
+  record_.blank_is_true = true;
+  const Attempt trusted = run();
+  EXPECT_EQ(trusted.verdict, Verdict::kPass);
+  EXPECT_EQ(trusted.bytes_found_blank, bytes_.size() + 8);
+  EXPECT_LT(board_->chip().operations() - before - forced_operations, forced_operations);
+  // What is not blank is erased all the same.
+  const Attempt again = run();
+  EXPECT_EQ(again.verdict, Verdict::kPass);
+  EXPECT_EQ(again.bytes_found_blank, 0U);
+}
+
 // The board reports success for something that it did not do, at each operation in turn.
 TEST_F(RecipeTest, AChipThatLiesNeverPasses) {
   const std::uint64_t before = board_->chip().operations();
@@ -181,20 +204,30 @@ TEST_F(RecipeTest, AFewFaultsOfTheBusAreSurvived) {
   EXPECT_EQ(outcome.verdict, Verdict::kPass) << (outcome.error ? outcome.error->message() : "");
 }
 
-TEST_F(RecipeTest, CancelledItIsUnknown) {
+// Nobody saw its end, whenever it was: and the next attempt is not the worse for it.
+TEST_F(RecipeTest, CancelledAnywhereItIsUnknown) {
+  ASSERT_EQ(run().verdict, Verdict::kPass);
+  const Instant began = world_.loop.now();
+  ASSERT_EQ(run().verdict, Verdict::kPass);
+  const Duration whole = world_.loop.now() - began;
   const auto recipe = make(product());
-  std::optional<Attempt> outcome;
-  const auto keep = [&]() -> Task<> { outcome = co_await attempt(**recipe); };
-  const auto body = [&]() -> Task<> {
-    Scope scope(world_.loop, "attempt");
-    scope.spawn("attempt", keep());
-    (void)co_await sleep_for(900ms);
-    scope.cancel();
-    co_await scope.join();
-  };
-  world_.loop.run(body());
-  ASSERT_TRUE(outcome);
-  EXPECT_EQ(outcome->verdict, Verdict::kUnknown);
+  constexpr int kMoments = 20;
+  for (int moment = 0; moment < kMoments; ++moment) {
+    std::optional<Attempt> outcome;
+    const auto keep = [&]() -> Task<> { outcome = co_await attempt(**recipe); };
+    const auto body = [&]() -> Task<> {
+      Scope scope(world_.loop, "attempt");
+      scope.spawn("attempt", keep());
+      (void)co_await sleep_for(whole * moment / kMoments + 5ms);
+      scope.cancel();
+      co_await scope.join();
+    };
+    world_.loop.run(body());
+    ASSERT_TRUE(outcome) << moment;
+    EXPECT_EQ(outcome->verdict, Verdict::kUnknown) << moment;
+    EXPECT_FALSE(outcome->step.empty()) << moment;
+    EXPECT_EQ(run().verdict, Verdict::kPass) << moment;
+  }
 }
 
 TEST_F(RecipeTest, WhatTheRecordRefusesIsNotTouched) {
@@ -235,6 +268,9 @@ class Rubbish final : public UsbConnection {
  public:
   Rubbish(std::uint64_t seed, ByteVector configuration)
       : dice_(seed), configuration_(std::move(configuration)) {
+    // One in two speaks DfuSe only.
+    constexpr std::size_t kXfpBytes = 9 + 7 + 7;
+    if (dice_.chance(500)) configuration_.resize(configuration_.size() - kXfpBytes);
     // Sometimes not even that is one.
     for (std::uint64_t i = dice_.below(4); i > 1; --i) {
       configuration_[dice_.below(configuration_.size())] = byte();
@@ -254,9 +290,16 @@ class Rubbish final : public UsbConnection {
   }
   Task<Status> control_out(UsbRequest, ByteVector) override { return refuse_now_and_then(); }
   Task<Result<ByteVector>> bulk_in(std::uint8_t, std::size_t) override {
-    co_return Error(Code::kTransfer, "no such endpoint");
+    CO_TRY_STATUS(co_await refuse_now_and_then());
+    ByteVector frame = likely_frame();
+    if (dice_.chance(30) && !frame.empty()) frame[dice_.below(frame.size())] = byte();
+    if (dice_.chance(10)) frame.resize(dice_.below(frame.size() + 1));
+    co_return frame;
   }
-  Task<Status> bulk_out(std::uint8_t, ByteVector) override { return refuse_now_and_then(); }
+  Task<Status> bulk_out(std::uint8_t, ByteVector bytes) override {
+    requests_.push_back(std::move(bytes));
+    return refuse_now_and_then();
+  }
   Task<Status> clear_halt(std::uint8_t) override { return refuse_now_and_then(); }
   Task<Status> reset() override { return refuse_now_and_then(); }
 
@@ -287,7 +330,33 @@ class Rubbish final : public UsbConnection {
     return bytes;
   }
 
+  // An answer to the oldest request, whose fields may say anything.
+  ByteVector likely_frame() {
+    if (requests_.empty()) return ByteVector(24, byte());
+    ByteVector request = std::move(requests_.front());
+    requests_.pop_front();
+    request.resize(XFP_HEADER_SIZE);
+    ByteWriter payload;
+    if (request[XFP_AT_OP] == XFP_HELLO) {
+      payload.u8(XFP_FIELD_UID).u8(12).fill(0xab, 12).u8(XFP_FIELD_SLOTS).u8(1).u8(byte());
+      payload.u8(XFP_FIELD_REGION).u8(XFP_REGION_SIZE);
+      payload.u32_le(kFlash).u32_le(1 << 23).u32_le(4096).u8(7);
+    } else if (request[XFP_AT_OP] == XFP_STATUS) {
+      payload.u8(static_cast<std::uint8_t>(dice_.below(5)));
+      for (int i = 1; i < 16; ++i) payload.u8(byte());
+      payload.u32_le(1).fill(byte(), 32);
+    }
+    request[XFP_AT_STATUS] = dice_.chance(950) ? 0 : byte();
+    request[XFP_AT_SIZE] = static_cast<std::uint8_t>(payload.size());
+    request[XFP_AT_SIZE + 1] = 0;
+    ByteWriter frame;
+    frame.bytes(request).bytes(payload.view());
+    frame.patch_u32_le(XFP_AT_CRC, crc32c(frame.view().subspan(XFP_AT_SESSION)));
+    return std::move(frame).take();
+  }
+
   sim::Prng dice_;
+  std::deque<ByteVector> requests_;
   UsbDevice device_;
   ByteVector configuration_;
 };
@@ -309,6 +378,52 @@ TEST_F(RecipeTest, ABoardThatAnswersRubbishFailsWithAReason) {
   }
   // It gets as far as it can.
   EXPECT_TRUE(steps.contains("identify") && steps.contains("erase")) << steps.size();
+}
+
+// A cell that reads either way: by chance it may be measured right, and only then is it PASS.
+TEST_F(RecipeTest, AWeakBitPassesOnlyIfItWasMeasuredRight) {
+  board_->chip().weaken_bit(100, 2);
+  int failed = 0;
+  for (int i = 0; i < 20; ++i) {
+    const Attempt attempt = run();
+    ASSERT_EQ(attempt.measured.size(), 2U) << i;
+    EXPECT_EQ(attempt.verdict == Verdict::kPass, attempt.measured[0].digest == sha256(bytes_)) << i;
+    EXPECT_EQ(attempt.measured[1].digest, product().serial->extent("T007").digest) << i;
+    if (attempt.verdict == Verdict::kPass) continue;
+    ++failed;
+    EXPECT_EQ(attempt.error->code(), Code::kMismatch);
+    EXPECT_EQ(attempt.error->message(),
+              "verify: tone.bin: the memory holds something else than was written");
+  }
+  EXPECT_GT(failed, 0);
+}
+
+// A tester left it protected: either the firmware lifts that, or the attempt says what failed.
+TEST_F(RecipeTest, AProtectedChipIsNoSilentPass) {
+  board_->chip().poke(0, ByteVector(20'000, 0x00));
+  board_->chip().protect(true);
+  const Attempt attempt = run();
+  EXPECT_EQ(attempt.verdict == Verdict::kPass, cells(0, bytes_.size()) == bytes_);
+  EXPECT_EQ(attempt.verdict == Verdict::kPass, !attempt.error);
+}
+
+// The unit's bytes belong to the first; a second would also put the attempt on record again.
+TEST_F(RecipeTest, AUnitIsIdentifiedOnce) {
+  Product of = product();
+  of.steps = {"identify", "identify", "erase", "write", "verify"};
+  const auto twice = make(of);
+  ASSERT_TRUE(twice.failed_with(Code::kInvalid));
+  EXPECT_EQ(twice.error().message(), "product \"tone\": the step \"identify\" is there twice");
+}
+
+// What is measured and then written again is not what was measured.
+TEST_F(RecipeTest, OnlyTheLastMeasurementCounts) {
+  Product of = product();
+  of.steps = {"identify", "erase", "write", "verify", "erase", "verify"};
+  const auto recipe = make(of);
+  const Attempt outcome = world_.loop.run(attempt(**recipe));
+  EXPECT_EQ(outcome.verdict, Verdict::kFail);
+  EXPECT_EQ(outcome.step, "verify");
 }
 
 // Measuring a unit that was never written says so, and does not write.

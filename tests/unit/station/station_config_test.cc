@@ -37,6 +37,14 @@ TEST(StationConfig, ASlotIsMappedOnce) {
             "/etc/gangd/station.toml:7: slot \"1\" has this place on the bus already");
   EXPECT_EQ(fault(kHead + first + slot("1", "0000:00:14.0/1.3")),
             "/etc/gangd/station.toml:6: there are two slots \"1\"");
+  // Written in another way, it is the same place.
+  EXPECT_NE(fault(kHead + first + slot("2", "0000:00:14.0/1.02")).find(":7:"), std::string::npos);
+}
+
+// A controller is no place for a board.
+TEST(StationConfig, ASlotIsAPort) {
+  EXPECT_EQ(fault(kHead + slot("1", "0000:00:14.0/")),
+            "/etc/gangd/station.toml:4: \"path\" must name a port, as 0000:00:14.0/2.4 does");
 }
 
 TEST(StationConfig, MistakesHaveALine) {
@@ -44,6 +52,14 @@ TEST(StationConfig, MistakesHaveALine) {
   EXPECT_NE(fault(slot("1", "0000:00:14.0/1")).find("\"name\" is missing"), std::string::npos);
   EXPECT_NE(fault(kHead + slot("1", "usb1")).find(":4:"), std::string::npos);
   EXPECT_NE(fault(kHead + slot("a b", "0000:00:14.0/1")).find(":3:"), std::string::npos);
+  EXPECT_EQ(fault("name = \"line-1\"\nslot = 1\n"),
+            "/etc/gangd/station.toml:2: \"slot\" must be tables: [[slot]]");
+  EXPECT_NE(fault(kHead + "ledger = \"\"\n" + slot("1", "0000:00:14.0/1")).find(":2:"),
+            std::string::npos);
+  EXPECT_EQ(fault(kHead + slot("1", "0000:00:14.0/1") + "nmae = \"x\"\n"),
+            "/etc/gangd/station.toml:5: unknown key \"nmae\"; did you mean \"name\"?");
+  EXPECT_NE(fault(kHead + slot(std::string(65, 'x'), "0000:00:14.0/1")).find("at most 64"),
+            std::string::npos);
   EXPECT_NE(fault(kHead + "ledgr = \"x\"\n" + slot("1", "0000:00:14.0/1")).find("\"ledger\""),
             std::string::npos);
 }

@@ -6,6 +6,7 @@
 
 #include <chrono>
 
+#include "loop/scope.h"
 #include "loop/sleep.h"
 #include "tests/sim/factory.h"
 #include "tests/unit/loop/simulated.h"
@@ -20,7 +21,7 @@ class StationTest : public testing::Test {
   // Runs `test` in a factory whose two boards are plugged in and whose gangd is started.
   void run(const std::function<Task<>(sim::Factory&)>& test) {
     const auto body = [&]() -> Task<> {
-      sim::Factory factory(world_.loop, world_.port, 1, {2, 3000, 0, 0, {}});
+      sim::Factory factory(world_.loop, world_.port, 1, {2, 3000, 0, 0, {}, false});
       for (int board = 0; board < 2; ++board) factory.bus().plug(factory.place(board));
       EXPECT_TRUE(co_await factory.start());
       co_await test(factory);
@@ -138,6 +139,106 @@ TEST_F(StationTest, ThePulledBoardsVerdictStandsUntilTheNextComes) {
     co_await until(factory, [](const SlotView& slot) {
       return slot.outcome && slot.outcome->verdict == Verdict::kPass;
     });
+  });
+}
+
+// The one that comes next has no verdict yet, and must not be taken for the one before it.
+TEST_F(StationTest, TheNextBoardDoesNotInheritTheVerdict) {
+  run([](sim::Factory& factory) -> Task<> {
+    const auto job = co_await factory.station().start_job(order("r-1", false));
+    co_await until(factory, [](const SlotView& slot) { return slot.step == "erase"; });
+    factory.bus().unplug(factory.place(0));
+    co_await until(factory, [](const auto& slot) { return slot.state == SlotState::kEnded; });
+    EXPECT_EQ(factory.fixture().lamps.at("1"), Verdict::kFail);
+    EXPECT_TRUE(co_await factory.station().stop_job({"s-1", "operator", *job}));
+    factory.bus().plug(factory.place(0));
+    co_await until(factory, [](const auto& slot) { return slot.state == SlotState::kWaiting; });
+    const SlotView slot = factory.station().slots()[0];
+    EXPECT_FALSE(slot.outcome);
+    EXPECT_FALSE(slot.attempt);
+    EXPECT_EQ(slot.uid, "");
+    EXPECT_TRUE(slot.numbers.empty());
+    EXPECT_FALSE(factory.fixture().lamps.contains("1"));
+  });
+}
+
+TEST_F(StationTest, WhatIsNoBoardOfTheProductIsShownAndLeftAlone) {
+  run([](sim::Factory& factory) -> Task<> {
+    factory.bus().unplug(factory.place(0));
+    factory.bus().add_hub(factory.place(0), 4);
+    co_await until(factory, [](const auto& slot) { return slot.state == SlotState::kWaiting; });
+    EXPECT_EQ(factory.station().slots()[0].hint, "no job has this slot: start one");
+    const auto job = co_await factory.station().start_job(order("r-1", false));
+    co_await until(factory, [](const auto& slot) { return slot.state == SlotState::kForeign; });
+    EXPECT_NE(factory.station().slots()[0].hint.find("tone is 1209:0001"), std::string::npos);
+    while (factory.station().jobs().back().passed < 1) {
+      (void)co_await factory.station().changed(factory.station().revision());
+    }
+    EXPECT_EQ(count<AttemptStarted>(factory), 1);
+    EXPECT_TRUE(co_await factory.station().stop_job({"s-1", "operator", *job}));
+  });
+}
+
+TEST_F(StationTest, JobsInDifferentSlotsGoOnBesideEachOther) {
+  run([](sim::Factory& factory) -> Task<> {
+    Station& station = factory.station();
+    StartJob first = order("r-1", false);
+    first.slots = {"1"};
+    StartJob second = order("r-2");
+    second.slots = {"2"};
+    const auto job = co_await station.start_job(first);
+    EXPECT_TRUE(co_await station.start_job(second));
+    StartJob third = order("r-3");
+    third.slots = {"2", "2"};
+    EXPECT_NE(words(co_await station.start_job(third)).find("named twice"), std::string::npos);
+    third.slots = {"1"};
+    const auto busy = co_await station.start_job(third);
+    EXPECT_TRUE(busy.failed_with(Code::kBusy));
+    EXPECT_NE(words(busy).find("gangctl job stop " + job->to_string()), std::string::npos);
+    co_await ended(factory);
+    EXPECT_TRUE(station.jobs().front().running);
+    EXPECT_TRUE(co_await station.stop_job({"s-1", "operator", *job}));
+    // Its board had its verdict from the job before, and is programmed again for the next.
+    EXPECT_TRUE(co_await station.start_job(third));
+    co_await ended(factory);
+    EXPECT_EQ(station.jobs().back().passed, 1U);
+  });
+}
+
+// A client that lost its connection asks again while the first order is still on its way.
+TEST_F(StationTest, ARequestThatIsBeingWorkedOnIsNotBegunTwice) {
+  run([this](sim::Factory& factory) -> Task<> {
+    int started = 0;
+    int busy = 0;
+    const auto ask = [&]() -> Task<> {
+      const auto id = co_await factory.station().start_job(order("r-1"));
+      started += id.has_value();
+      busy += id.failed_with(Code::kBusy);
+    };
+    Scope clients(world_.loop, "clients");
+    for (int i = 0; i < 3; ++i) clients.spawn("client", ask());
+    co_await clients.join();
+    EXPECT_EQ(started, 1);
+    EXPECT_EQ(busy, 2);
+    EXPECT_EQ(count<JobStarted>(factory), 1);
+    co_await ended(factory);
+  });
+}
+
+// An operator stops a job because something is wrong: it must not wait for the boards.
+TEST_F(StationTest, AStoppedAttemptIsUnknownAndOnRecord) {
+  run([](sim::Factory& factory) -> Task<> {
+    const auto job = co_await factory.station().start_job(order("r-1", false));
+    co_await until(factory, [](const SlotView& slot) { return slot.step == "write"; });
+    EXPECT_TRUE(co_await factory.station().stop_job({"s-1", "manager", *job}));
+    const JobView view = factory.station().jobs().back();
+    EXPECT_FALSE(view.running);
+    EXPECT_EQ(view.reason, "stopped");
+    EXPECT_EQ(view.unknown, 2U);
+    EXPECT_EQ(factory.station().slots()[0].outcome->verdict, Verdict::kUnknown);
+    const auto& last = std::get<JobEnded>(factory.disk().entries().back().event);
+    EXPECT_EQ(last.request, "s-1");
+    EXPECT_EQ(last.role, "manager");
   });
 }
 

@@ -1,0 +1,228 @@
+// A unit gets one number for ever, and nothing is done to it that is not on record before.
+#include "station/ledger_unit_record.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+
+#include "loop/sleep.h"
+#include "tests/sim/sim_ledger.h"
+#include "tests/unit/loop/simulated.h"
+
+namespace gangd {
+namespace {
+
+using namespace std::chrono_literals;
+
+Product product_of(const std::string& pool, int digits, std::uint32_t size) {
+  Product product;
+  product.name = "tone";
+  product.serial = ProductSerial{pool, "T", digits, 1, 0x9001'0000, size};
+  return product;
+}
+
+// A MES that says no, or nothing at all.
+class Clerk final : public MesLink {
+ public:
+  Task<Status> authorize(MesUnit unit) override {
+    asked.push_back(unit.uid + " " + unit.product + " " + unit.slot);
+    CO_TRY_STATUS(co_await sleep_for(takes));
+    if (refuses) co_return Error(Code::kInvalid, "unit {} is not due here", unit.uid);
+    co_return Status();
+  }
+  std::vector<std::string> asked;
+  Duration takes = 1ms;
+  bool refuses = false;
+};
+
+class LedgerUnitRecordTest : public testing::Test {
+ protected:
+  void live(const std::function<Task<>(Records&)>& life) {
+    const auto body = [&]() -> Task<> {
+      sim::SimLedger ledger(world_.loop, disk_, "line-1");
+      Records records(world_.loop, ledger, [] {});
+      EXPECT_TRUE(co_await records.open("1.0"));
+      co_await life(records);
+      co_await records.stop();
+      co_await ledger.close();
+    };
+    world_.loop.run(body());
+  }
+  LedgerUnitRecord unit(Records& records, const std::string& slot = "1") {
+    return unit(records, product_, slot);
+  }
+  LedgerUnitRecord unit(Records& records, const Product& product, const std::string& slot = "1") {
+    return {records, mes_, product, {{1, 2}, slot, "0000:00:14.0/1"}, [](auto...) {}};
+  }
+  const AttemptStarted& last_start() {
+    return std::get<AttemptStarted>(disk_.entries().back().event);
+  }
+
+  Simulated world_;
+  sim::SimDisk disk_{1};
+  Clerk mes_;
+  const Product product_ = product_of("tone", 3, 8);
+};
+
+TEST_F(LedgerUnitRecordTest, AUnitKeepsItsNumber) {
+  live([&](Records& records) -> Task<> {
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      LedgerUnitRecord first = unit(records);
+      EXPECT_EQ((co_await first.begin("AA"))->serial, "T001");
+      EXPECT_EQ(first.id(), disk_.entries().back().id);
+      EXPECT_EQ(last_start().uid, "AA");
+      EXPECT_EQ(last_start().unit_extents, (std::vector<Extent>{product_.serial->extent("T001")}));
+      LedgerUnitRecord second = unit(records, "2");
+      EXPECT_EQ((co_await second.begin("BB"))->serial, "T002");
+    }
+    EXPECT_EQ(mes_.asked.front(), "AA tone 1");
+  });
+  live([&](Records& records) -> Task<> {
+    LedgerUnitRecord again = unit(records);
+    EXPECT_EQ((co_await again.begin("BB"))->serial, "T002");
+    // From another pool it has none yet.
+    const Product other = product_of("other", 2, 8);
+    LedgerUnitRecord elsewhere = unit(records, other, "2");
+    EXPECT_EQ((co_await elsewhere.begin("AA"))->serial, "T01");
+  });
+}
+
+// Cells whose erase was cut read as blank and do not hold: the record is the only one who knows.
+TEST_F(LedgerUnitRecordTest, BlankIsBelievedOnlyAfterAPass) {
+  Product fresh = product_;
+  fresh.incoming_fresh = true;
+  live([&](Records& records) -> Task<> {
+    EventId attempt;
+    const auto believed = [&](const Product& product) -> Task<bool> {
+      LedgerUnitRecord record = unit(records, product);
+      const auto begun = co_await record.begin("AA");
+      EXPECT_TRUE(begun);
+      attempt = *record.id();
+      co_return begun && begun->blank_is_true;
+    };
+    const auto end = [&](Verdict verdict) -> Task<> {
+      AttemptEnded ended;
+      ended.attempt = attempt;
+      ended.verdict = verdict;
+      EXPECT_TRUE(co_await records.append(ended));
+    };
+    EXPECT_TRUE(co_await believed(fresh)) << "never seen, and known to come blank";
+    EXPECT_FALSE(co_await believed(fresh)) << "an attempt that has no end";
+    co_await end(Verdict::kUnknown);
+    EXPECT_FALSE(co_await believed(fresh));
+    co_await end(Verdict::kFail);
+    EXPECT_FALSE(co_await believed(fresh));
+    co_await end(Verdict::kPass);
+    EXPECT_TRUE(co_await believed(product_));
+  });
+  live([&](Records& records) -> Task<> {
+    LedgerUnitRecord record = unit(records);
+    EXPECT_FALSE((co_await record.begin("BB"))->blank_is_true) << "never seen, from anywhere";
+  });
+}
+
+TEST_F(LedgerUnitRecordTest, WithoutASerialThereIsNoNumber) {
+  Product bare;
+  bare.name = "bare";
+  live([&](Records& records) -> Task<> {
+    LedgerUnitRecord record = unit(records, bare);
+    EXPECT_EQ((co_await record.begin("AA"))->serial, "");
+    EXPECT_TRUE(last_start().numbers.empty() && last_start().unit_extents.empty());
+  });
+}
+
+// The product's field was made smaller since: half a number must not pass for the whole.
+TEST_F(LedgerUnitRecordTest, ANumberThatDoesNotFitIsNotCutShort) {
+  live([&](Records& records) -> Task<> {
+    {
+      LedgerUnitRecord record = unit(records);
+      EXPECT_EQ((co_await record.begin("AA"))->serial, "T001");
+    }
+    const Product smaller = product_of("tone", 2, 3);
+    LedgerUnitRecord record = unit(records, smaller);
+    const auto refused = co_await record.begin("AA");
+    EXPECT_TRUE(refused.failed_with(Code::kInvalid));
+    EXPECT_FALSE(record.id());
+    EXPECT_FALSE(record.failed_to_begin());
+    if (refused) co_return;
+    EXPECT_EQ(refused.error().message(),
+              "the unit's number \"T001\" does not fit into the product's field of 3 bytes");
+  });
+}
+
+TEST_F(LedgerUnitRecordTest, APoolThatIsUsedUpIsNamed) {
+  live([&](Records& records) -> Task<> {
+    EXPECT_EQ(records.take_index("tone", 999), 999U);
+    LedgerUnitRecord record = unit(records);
+    const auto none = co_await record.begin("AA");
+    EXPECT_TRUE(none.failed_with(Code::kExhausted));
+    EXPECT_NE(none.error().message().find("\"tone\""), std::string::npos);
+  });
+}
+
+// It stays on record that it was here, and its number is another's.
+TEST_F(LedgerUnitRecordTest, WhatTheMesRefusesIsRecordedWithoutANumber) {
+  live([&](Records& records) -> Task<> {
+    mes_.refuses = true;
+    {
+      LedgerUnitRecord record = unit(records);
+      const auto refused = co_await record.begin("AA");
+      EXPECT_TRUE(refused.failed_with(Code::kInvalid));
+      EXPECT_EQ(refused.error().message(), "MES: unit AA is not due here");
+      EXPECT_FALSE(record.failed_to_begin());
+      EXPECT_TRUE(co_await record.begin_late());
+      EXPECT_EQ(last_start().uid, "AA");
+      EXPECT_TRUE(last_start().numbers.empty());
+    }
+    mes_.refuses = false;
+    LedgerUnitRecord next = unit(records);
+    EXPECT_EQ((co_await next.begin("BB"))->serial, "T001");
+  });
+}
+
+TEST_F(LedgerUnitRecordTest, AMesThatIsSilentIsNotWaitedForWithoutEnd) {
+  live([&](Records& records) -> Task<> {
+    mes_.takes = 24h;
+    const Instant began = world_.loop.now();
+    LedgerUnitRecord record = unit(records);
+    EXPECT_TRUE((co_await record.begin("AA")).failed_with(Code::kTimeout));
+    EXPECT_LE(world_.loop.now() - began, 1min);
+  });
+}
+
+// Two chips that say they are one: a clone, or a board in two slots by a wrong map.
+TEST_F(LedgerUnitRecordTest, OneChipIsNotInTwoSlots) {
+  live([&](Records& records) -> Task<> {
+    {
+      LedgerUnitRecord first = unit(records);
+      EXPECT_TRUE(co_await first.begin("AA"));
+      LedgerUnitRecord second = unit(records, "2");
+      EXPECT_TRUE((co_await second.begin("AA")).failed_with(Code::kBusy));
+      EXPECT_TRUE(co_await second.begin_late());
+      LedgerUnitRecord third = unit(records, "3");
+      EXPECT_TRUE((co_await third.begin("AA")).failed_with(Code::kBusy)) << "the first has it";
+    }
+    LedgerUnitRecord after = unit(records, "2");
+    EXPECT_TRUE(co_await after.begin("AA"));
+  });
+}
+
+// The board waits for the ledger, and is none the worse for it.
+TEST_F(LedgerUnitRecordTest, WhatTheLedgerDidNotTakeCanBeTriedAgain) {
+  live([&](Records& records) -> Task<> {
+    disk_.fail_next(false);
+    {
+      LedgerUnitRecord record = unit(records);
+      EXPECT_TRUE((co_await record.begin("AA")).failed_with(Code::kIo));
+      EXPECT_TRUE(record.failed_to_begin());
+      EXPECT_FALSE(record.id());
+    }
+    while (!records.in_order()) (void)co_await sleep_for(100ms);
+    LedgerUnitRecord again = unit(records);
+    EXPECT_EQ((co_await again.begin("AA"))->serial, "T001");
+  });
+}
+
+}  // namespace
+}  // namespace gangd
