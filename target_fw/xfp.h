@@ -8,13 +8,11 @@
 #define XFP_INTERFACE_SUBCLASS 0x47 /* 'G' */
 #define XFP_INTERFACE_PROTOCOL 0x01 /* version 1 */
 
-/* A frame: a header, then up to XFP_PAYLOAD_MAX bytes. Little-endian. */
+/* A frame: a header, then a payload. Little-endian. */
 #define XFP_MAGIC 0x31504658u /* "XFP1" */
-#define XFP_HEADER_SIZE 24
-#define XFP_PAYLOAD_MAX 4096
-/* Its longest form: a frame that would end with a full packet has one zero byte more. */
-#define XFP_FRAME_MAX (XFP_HEADER_SIZE + XFP_PAYLOAD_MAX + 1)
-#define XFP_PACKET_UNIT 64 /* divides every size of a bulk packet */
+#define XFP_HEADER_SIZE 32
+#define XFP_PACKET_UNIT 64  /* divides every size of a bulk packet */
+#define XFP_CREDIT_UNIT 512 /* a frame occupies whole ones of the device's buffer */
 
 /* Offsets in the header. */
 enum {
@@ -24,21 +22,33 @@ enum {
   XFP_AT_SEQUENCE = 12, /* u32: 0 for HELLO, then one more for each request */
   XFP_AT_OP = 16,       /* u8 */
   XFP_AT_STATUS = 17,   /* u8: of an answer; 0 in a request */
-  XFP_AT_SIZE = 18,     /* u16: of the payload */
-  XFP_AT_ADDRESS = 20,  /* u32 */
+  XFP_AT_MODE = 18,     /* u8: how, by op; then a 0 */
+  XFP_AT_ADDRESS = 20,  /* u32: of the memory that is meant */
+  XFP_AT_SPAN = 24,     /* u32: how many bytes of it */
+  XFP_AT_SIZE = 28,     /* u32: of the payload */
 };
 
 enum xfp_op {
-  XFP_HELLO = 1,  /* begins a session; answered with capabilities */
-  XFP_ERASE = 2,  /* begins a job: u32 size, u32 flags */
-  XFP_WRITE = 3,  /* the payload goes to `address`; answered when it is in the chip */
-  XFP_HASH = 4,   /* begins a job: u32 size */
-  XFP_STATUS = 5, /* of the job; answered at once */
-  XFP_READ = 6,   /* u32 size, at most XFP_PAYLOAD_MAX; answered with the bytes */
+  XFP_HELLO = 1,   /* begins a session; answered with capabilities */
+  XFP_ERASE = 2,   /* begins a job */
+  XFP_WRITE = 3,   /* the payload goes to the chip */
+  XFP_HASH = 4,    /* begins a job: the SHA-256 of what the cells hold */
+  XFP_DIGESTS = 5, /* begins a job: a short digest of each block */
+  XFP_STATUS = 6,  /* of the job; answered at once */
+  XFP_READ = 7,    /* answered with the bytes */
+  XFP_TRACE = 8,   /* answered with bytes of the flash-time trace */
 };
 
-/* Flags of XFP_ERASE. */
-#define XFP_ERASE_FORCE 1u /* also what reads as blank */
+/* Modes of XFP_ERASE. */
+#define XFP_ERASE_NOT_BLANK 0 /* what reads as blank is left out */
+#define XFP_ERASE_ALL 1
+
+/* Modes of XFP_WRITE: what the payload is. */
+enum xfp_codec {
+  XFP_RAW = 0,
+  XFP_LZ4 = 1,  /* one LZ4 block, of `span` bytes when unpacked */
+  XFP_FILL = 2, /* repeated until there are `span` bytes */
+};
 
 /* Statuses of answers: those of DFU (core/status.h) below 0x80, and of the protocol itself. */
 enum {
@@ -46,26 +56,52 @@ enum {
   XFP_LOST = 0x80, /* a frame was missing or damaged: nothing is heard any more before HELLO */
 };
 
-/* The answer to XFP_STATUS. */
+/* The answer to XFP_STATUS; behind it the result of a HASH or DIGESTS job that is done. */
 enum xfp_job_state { XFP_JOB_NONE, XFP_JOB_RUNNING, XFP_JOB_DONE, XFP_JOB_FAILED };
 enum {
   XFP_JOB_AT_STATE = 0,    /* u8: enum xfp_job_state */
-  XFP_JOB_AT_OP = 1,       /* u8: XFP_ERASE or XFP_HASH */
+  XFP_JOB_AT_OP = 1,       /* u8 */
   XFP_JOB_AT_STATUS = 2,   /* u8: why it failed */
   XFP_JOB_AT_DONE = 4,     /* u32: bytes */
   XFP_JOB_AT_TOTAL = 8,    /* u32: bytes */
   XFP_JOB_AT_SKIPPED = 12, /* u32: bytes of an erase that were blank already */
-  XFP_JOB_AT_POLL_MS = 16, /* u32: asking before that is of no use */
-  XFP_JOB_SIZE = 20,       /* then the 32 bytes of a hash that is done */
+  XFP_JOB_AT_LEFT_MS = 16, /* u32: what the job is expected to take still */
+  XFP_JOB_SIZE = 20,
 };
+
+/* The result of a HASH. */
+#define XFP_NONCE_SIZE 16
+enum {
+  XFP_PROOF_AT_HASH = 0,    /* 32 bytes */
+  XFP_PROOF_AT_UID = 32,    /* 12 bytes */
+  XFP_PROOF_AT_NONCE = 44,  /* 16 bytes: the request's payload */
+  XFP_PROOF_AT_LOADER = 60, /* 32 bytes: the SHA-256 of the device's own program */
+  XFP_PROOF_SIZE = 92,
+};
+
+/* The result of DIGESTS: a CRC-32C, u32, of each block of this size; at most so many at once. */
+#define XFP_DIGEST_BLOCK 65536u
+#define XFP_DIGESTS_MAX 1024u
 
 /* Capabilities: fields of u8 type, u8 size, bytes. What is not known is skipped. */
 enum xfp_field {
   XFP_FIELD_UID = 1,    /* 12 bytes of the chip */
-  XFP_FIELD_SLOTS = 2,  /* u8: requests that may be unanswered at once */
-  XFP_FIELD_REGION = 3, /* u32 address, u32 size, u32 erase size, u8 flags, then the name */
+  XFP_FIELD_BUFFER = 2, /* u32: bytes that requests without an answer may occupy */
+  XFP_FIELD_REGION = 3, /* below; then the name */
+  XFP_FIELD_FRAME = 4,  /* u32: the largest payload and span of a WRITE or READ */
+  XFP_FIELD_CODECS = 5, /* u8: bit n is codec n */
 };
-#define XFP_REGION_SIZE 13 /* without the name */
+enum {
+  XFP_REGION_AT_ADDRESS = 0,    /* u32 */
+  XFP_REGION_AT_SIZE = 4,       /* u32 */
+  XFP_REGION_AT_ERASE = 8,      /* u32: bytes of the block that suits most erases */
+  XFP_REGION_AT_ERASE_MIN = 12, /* u32: of the smallest */
+  XFP_REGION_AT_WRITE = 16,     /* u32: writes begin and end at multiples of it */
+  XFP_REGION_AT_BANK = 20,      /* u32: one such part can be read while another is worked on */
+  XFP_REGION_AT_RATE = 24,      /* u32: bytes that it programs in a second, as measured */
+  XFP_REGION_AT_FLAGS = 28,     /* u8 */
+  XFP_REGION_SIZE = 29,         /* without the name */
+};
 enum { XFP_REGION_READABLE = 1, XFP_REGION_ERASABLE = 2, XFP_REGION_WRITABLE = 4 };
 
 #endif

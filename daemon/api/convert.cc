@@ -102,6 +102,10 @@ v1::Slot to_proto(const SlotView& view) {
   attempt->set_duration_us(outcome.duration_us);
   add_extents(outcome.expected, attempt->mutable_expected());
   add_extents(outcome.measured, attempt->mutable_measured());
+  attempt->set_proof(outcome.proof);
+  attempt->set_loader_sha256(outcome.loader);
+  attempt->set_bytes_found_same(outcome.bytes_found_same);
+  attempt->set_bytes_found_blank(outcome.bytes_found_blank);
   attempt->set_job(slot.job());
   attempt->set_ended_event(outcome.event.to_string());
   return slot;
@@ -138,6 +142,10 @@ v1::Attempt to_proto(const AttemptRow& row) {
   attempt.set_step(row.end->step);
   attempt.set_duration_us(row.end->duration_us);
   add_extents(row.end->measured, attempt.mutable_measured());
+  attempt.set_proof(row.end->proof);
+  attempt.set_loader_sha256(row.end->loader);
+  attempt.set_bytes_found_same(row.end->bytes_found_same);
+  attempt.set_bytes_found_blank(row.end->bytes_found_blank);
   attempt.set_ended_event(row.end_event->to_string());
   return attempt;
 }

@@ -74,6 +74,8 @@ class ByteWriter {
   ByteWriter& u32_be(std::uint32_t value) { return big(value, 4); }
   ByteWriter& u64_be(std::uint64_t value) { return big(value, 8); }
   ByteWriter& bytes(ByteView view);
+  // So many will come in all.
+  void reserve(std::size_t size) { bytes_.reserve(size); }
   ByteWriter& fill(std::uint8_t value, std::size_t size);
 
   // Replaces four bytes written earlier: a length or a checksum known only now.

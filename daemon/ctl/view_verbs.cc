@@ -20,6 +20,16 @@ void print_attempt(const v1::Attempt& attempt) {
              word_of(attempt.verdict()), attempt.started_at(), attempt.slot(), attempt.job(),
              seconds_of(attempt));
   if (!attempt.reason().empty()) fmt::print("  {}\n", printable(attempt.reason()));
+  if (!attempt.proof().empty()) {
+    fmt::print("  measured by {}", attempt.proof() == "device" ? "the device itself"
+                                   : attempt.proof() == "readback"
+                                       ? "reading it back"
+                                       : "the device and by reading it back");
+    if (!attempt.loader_sha256().empty()) {
+      fmt::print(", which runs {}", attempt.loader_sha256());
+    }
+    fmt::print("\n");
+  }
   for (const v1::Extent& extent : attempt.expected()) {
     const v1::Extent* measured = nullptr;
     for (const v1::Extent& each : attempt.measured()) {

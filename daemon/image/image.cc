@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/block_digests.h"
+
 namespace gangd {
 namespace {
 
@@ -31,6 +33,7 @@ Result<Image> Image::make(std::vector<ImagePart> parts) {
   Image image;
   for (const ImagePart& part : parts) {
     image.extents_.push_back({part.name, part.address, part.bytes.size(), sha256(part.bytes)});
+    image.digests_.push_back(block_digests(part.address, part.bytes));
   }
   image.parts_ = std::move(parts);
   return image;

@@ -27,12 +27,15 @@ class Image {
   const std::vector<ImagePart>& parts() const { return parts_; }
   // The parts with their hashes.
   const std::vector<Extent>& extents() const { return extents_; }
+  // The parts' block_digests().
+  const std::vector<std::vector<std::uint32_t>>& digests() const { return digests_; }
 
  private:
   Image() = default;
 
   std::vector<ImagePart> parts_;
   std::vector<Extent> extents_;
+  std::vector<std::vector<std::uint32_t>> digests_;
 };
 
 // Blocks: for a worker. kNotFound, kIo, or kInvalid if it has more than `bytes_max` bytes.

@@ -50,6 +50,7 @@ void fields_of(Visit& visit, E& event, const AttemptStarted*) {
   visit("uid", event.uid);
   visit("numbers", event.numbers);
   visit("unit_extents", event.unit_extents);
+  visit("nonce", event.nonce);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& event, const AttemptEnded*) {
@@ -59,8 +60,11 @@ void fields_of(Visit& visit, E& event, const AttemptEnded*) {
   visit("reason", event.reason);
   visit("step", event.step);
   visit("duration_us", event.duration_us);
+  visit("bytes_found_same", event.bytes_found_same);
   visit("bytes_found_blank", event.bytes_found_blank);
   visit("measured", event.measured);
+  visit("proof", event.proof);
+  visit("loader", event.loader);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& number, const UnitNumber*) {

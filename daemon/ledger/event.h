@@ -79,6 +79,7 @@ struct AttemptStarted {
   std::string uid;                   // empty: the board could not say
   std::vector<UnitNumber> numbers;   // the unit's; the same ones at each attempt
   std::vector<Extent> unit_extents;  // what is this unit's alone
+  std::string nonce;                 // hexadecimal; a device's proof of this attempt carries it
   bool operator==(const AttemptStarted&) const = default;
 };
 
@@ -89,8 +90,11 @@ struct AttemptEnded {
   std::string reason;  // for a person; empty with PASS
   std::string step;    // where it ended; empty with PASS
   std::uint64_t duration_us = 0;
+  std::uint64_t bytes_found_same = 0;   // that were to be written, and were there
   std::uint64_t bytes_found_blank = 0;  // that were to be erased, and were not
-  std::vector<Extent> measured;         // what was read back, with the digests that it had
+  std::vector<Extent> measured;         // what was measured, with the digests that it had
+  std::string proof;   // how: `device`, `readback` or `both`; empty if nothing was measured
+  std::string loader;  // SHA-256 of the program of the device that has measured; or empty
   bool operator==(const AttemptEnded&) const = default;
 };
 

@@ -96,6 +96,13 @@ Result<Product> parse_product(std::string_view text, std::string file) {
     return table.error_at("incoming", "\"incoming\" must be \"fresh\" or \"unknown\"");
   }
   product.incoming_fresh = incoming == "fresh";
+  TRY(const std::string verify, table.text_or("verify", "device"));
+  if (verify != "device" && verify != "readback" && verify != "both") {
+    return table.error_at("verify", "\"verify\" must be \"device\", \"readback\" or \"both\"");
+  }
+  product.verify = verify == "device"     ? Verify::kDevice
+                   : verify == "readback" ? Verify::kReadback
+                                          : Verify::kBoth;
   TRY(const std::int64_t minutes,
       table.integer_or("minutes_max", 1, std::int64_t{24} * 60, kMinutesDefault));
   product.minutes_max = static_cast<std::uint32_t>(minutes);

@@ -35,6 +35,13 @@ struct ProductSerial {
   Extent extent(std::string_view text) const;
 };
 
+// What a verdict is made of.
+enum class Verify {
+  kDevice,    // what the device measures; what is read back from a device that cannot
+  kReadback,  // what is read back
+  kBoth,
+};
+
 struct Product {
   std::string name;
   Sha256Digest digest;  // of its file
@@ -43,7 +50,8 @@ struct Product {
   std::vector<ProductImage> images;
   std::optional<ProductSerial> serial;
   std::vector<std::string> steps;
-  bool incoming_fresh = false;    // a unit that was never seen comes from the chip's maker, blank
+  bool incoming_fresh = false;  // a unit that was never seen comes from the chip's maker, blank
+  Verify verify = Verify::kDevice;
   std::uint32_t minutes_max = 0;  // for one attempt
 };
 

@@ -71,12 +71,15 @@ Recipe::Recipe(Product product, Image image, std::vector<const Step*> steps)
     : product_(std::move(product)), image_(std::move(image)), steps_(std::move(steps)) {}
 
 Task<Attempt> Recipe::run(UsbConnection& connection, UnitRecord& record) const {
-  Unit unit = {connection, record, product_, image_, nullptr, {}, {}, Erase::kAll, {}, 0};
+  Unit unit = {.connection = connection, .record = record, .product = product_, .image = image_};
   Attempt attempt;
   Status status = co_await with_timeout(std::chrono::minutes(product_.minutes_max),
                                         run_steps(unit, steps_, attempt.step));
   if (status) status = judge(unit);
   attempt.measured = std::move(unit.measured);
+  attempt.proof = std::move(unit.proof);
+  attempt.loader = unit.loader;
+  attempt.bytes_found_same = unit.plan.bytes_same;
   if (unit.wire != nullptr) attempt.bytes_found_blank = unit.wire->bytes_found_blank();
   if (status) {
     attempt.verdict = Verdict::kPass;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "base/extent.h"
 #include "recipe/product.h"
 #include "recipe/unit_record.h"
+#include "recipe/work_plan.h"
 #include "wire/wire.h"
 
 namespace gangd {
@@ -21,6 +23,7 @@ class Image;
 struct UnitPart {
   Extent extent;
   ByteView bytes;
+  std::vector<std::uint32_t> digests;  // block_digests() of them
 };
 
 // One unit while it is worked on. Each step finds here what those before it have left.
@@ -30,12 +33,16 @@ struct Unit {
   const Product& product;
   const Image& image;
 
-  std::unique_ptr<Wire> wire;  // from `identify` on
-  ByteVector serial_field;     // what `parts` points into
-  std::vector<UnitPart> parts;
+  std::unique_ptr<Wire> wire = nullptr;  // from `identify` on
+  ByteVector serial_field = {};          // what `parts` points into
+  std::vector<UnitPart> parts = {};
   Erase erase = Erase::kAll;
-  std::vector<Extent> measured;
-  std::uint64_t step_done = 0;  // bytes
+  WorkPlan plan = {};
+  Nonce nonce{};
+  std::vector<Extent> measured = {};
+  std::string proof = {};                   // of it: `device`, `readback` or `both`
+  std::optional<Sha256Digest> loader = {};  // that has measured
+  std::uint64_t step_done = 0;              // bytes
 
   std::uint64_t bytes() const;  // of all parts
   // Tells the record what the step is called and how far it is, over all parts. One at a time.

@@ -5,21 +5,22 @@
 
 namespace gangd {
 
-// Opens the board, looks whether all of it fits, and puts the attempt on record. First in every
-// recipe, for nothing may be changed before.
+// Opens the board, looks whether all of it fits, puts the attempt on record, and plans the work.
+// First in every recipe, for nothing may be changed before.
 class IdentifyStep final : public Step {
  public:
   std::string_view verb() const override { return "identify"; }
   Task<Status> run(Unit& unit) const override;
 };
 
-// All pages that the unit's parts touch.
+// What is planned.
 class EraseStep final : public Step {
  public:
   std::string_view verb() const override { return "erase"; }
   Task<Status> run(Unit& unit) const override;
 };
 
+// What is planned.
 class WriteStep final : public Step {
  public:
   std::string_view verb() const override { return "write"; }

@@ -8,13 +8,21 @@
 
 #include "base/result.h"
 #include "loop/task.h"
+#include "wire/wire.h"
 
 namespace gangd {
 
+// What is known of a unit's flash before anything is done to it.
+enum class Cells {
+  kUnknown,  // an operation may have been cut: cells may read right and not hold
+  kFresh,    // as its maker delivers it: what reads as blank is blank
+  kSound,    // the last work on it ended well: what reads right is right
+};
+
 struct BegunUnit {
   std::string serial;  // the one it had, or a new one; empty if the product has none
-  // The last work on it ended well, or it is new and comes blank: what reads as blank is blank.
-  bool blank_is_true = false;
+  Cells cells = Cells::kUnknown;
+  Nonce nonce{};  // what the device's proof must carry
 };
 
 class UnitRecord {

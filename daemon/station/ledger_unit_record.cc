@@ -20,7 +20,7 @@ LedgerUnitRecord::LedgerUnitRecord(Records& records, MesLink& mes, const Product
       mes_(mes),
       product_(product),
       on_progress_(std::move(on_progress)),
-      started_{place.job, std::move(place.slot), std::move(place.path), "", {}, {}} {}
+      started_{place.job, std::move(place.slot), std::move(place.path), "", {}, {}, ""} {}
 
 LedgerUnitRecord::~LedgerUnitRecord() {
   if (claimed_) records_.release_unit(started_.uid);
@@ -35,7 +35,13 @@ Task<Result<BegunUnit>> LedgerUnitRecord::begin(std::string uid) {
           .with_context("MES"));
   CO_TRY(const std::optional<UnitRow> unit, co_await find_unit(uid));
   BegunUnit begun;
-  begun.blank_is_true = unit ? unit->last_verdict == Verdict::kPass : product_.incoming_fresh;
+  if (!unit) {
+    begun.cells = product_.incoming_fresh ? Cells::kFresh : Cells::kUnknown;
+  } else if (unit->last_verdict == Verdict::kPass) {
+    begun.cells = Cells::kSound;
+  }
+  begun.nonce = records_.make_nonce();
+  started_.nonce = to_hex(begun.nonce);
   if (product_.serial) {
     CO_TRY(const UnitNumber number, number_for(unit));
     begun.serial = number.value;
@@ -84,6 +90,7 @@ Task<Status> LedgerUnitRecord::begin_late() {
   // Numbers that were meant for it are still free: it never had them.
   started_.numbers.clear();
   started_.unit_extents.clear();
+  started_.nonce.clear();
   CO_TRY(id_, co_await records_.append_surely(started_));
   co_return Status();
 }

@@ -177,6 +177,17 @@ std::uint64_t Records::take_index(const std::string& pool, std::uint64_t first) 
   return next++;
 }
 
+Nonce Records::make_nonce() {
+  Nonce nonce;
+  for (std::size_t i = 0; i < nonce.size(); i += sizeof(std::uint64_t)) {
+    const std::uint64_t random = loop_.port().random();
+    for (std::size_t k = 0; k < sizeof random; ++k) {
+      nonce[i + k] = static_cast<std::uint8_t>(random >> (8 * k));
+    }
+  }
+  return nonce;
+}
+
 Status Records::claim_unit(const std::string& uid, const std::string& slot) {
   const auto [unit, is_new] = units_.emplace(uid, slot);
   if (is_new) return {};

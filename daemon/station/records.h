@@ -12,6 +12,7 @@
 #include "loop/loop.h"
 #include "loop/scope.h"
 #include "loop/signal.h"
+#include "wire/wire.h"
 
 namespace gangd {
 
@@ -41,6 +42,9 @@ class Records {
   // The lowest number of the pool that nobody has, and at least `first`. It is given with the
   // append() that follows without an await between.
   std::uint64_t take_index(const std::string& pool, std::uint64_t first);
+
+  // Never the same twice.
+  Nonce make_nonce();
 
   // One slot works on a unit at a time. kBusy names the one that does.
   Status claim_unit(const std::string& uid, const std::string& slot);

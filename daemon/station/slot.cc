@@ -59,7 +59,7 @@ void Slot::wait_for_board(const UsbDevice* device, Job* job) {
   }
   // A verdict stands until its board has gone, or another job wants the board.
   const bool is_done = device->arrival == done_arrival_;
-  seen_since_end_ |= is_done;
+  seen_since_end_ |= is_done && !pulled_;
   if (is_done && (job == nullptr || job->view.id == done_job_)) return;
   // Whatever becomes of this board, a verdict that is still there is not its own.
   if (view_.state == SlotState::kEnded) forget_board();
@@ -166,6 +166,7 @@ Task<> Slot::record() {
   unit_.reset();
   done_arrival_ = arrival_;
   seen_since_end_ = false;
+  pulled_ = attempt_.error && attempt_.error->code() == Code::kUnplugged;
   done_job_ = job_->view.id;
   job_ = nullptr;
   phase_ = Phase::kIdle;
@@ -183,8 +184,11 @@ AttemptEnded Slot::end_of_attempt() const {
   end.step = attempt_.step;
   end.duration_us = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(took_).count());
+  end.bytes_found_same = attempt_.bytes_found_same;
   end.bytes_found_blank = attempt_.bytes_found_blank;
   end.measured = attempt_.measured;
+  end.proof = attempt_.measured.empty() ? "" : attempt_.proof;
+  if (attempt_.loader) end.loader = attempt_.loader->hex();
   return end;
 }
 
@@ -204,6 +208,10 @@ void Slot::finish(const AttemptEnded& end, EventId event) {
   outcome.expected.insert(outcome.expected.end(), started.unit_extents.begin(),
                           started.unit_extents.end());
   outcome.measured = end.measured;
+  outcome.proof = end.proof;
+  outcome.loader = end.loader;
+  outcome.bytes_found_same = end.bytes_found_same;
+  outcome.bytes_found_blank = end.bytes_found_blank;
   switch (end.verdict) {
     case Verdict::kPass:
       ++job_->view.passed;

@@ -82,6 +82,7 @@ class Slot {
   // The attempt that was last, whose verdict stands until its board has gone.
   std::uint64_t done_arrival_ = 0;
   bool seen_since_end_ = false;  // the board was still there when the verdict was shown
+  bool pulled_ = false;          // the board has gone, even if the bus tells so a moment later
   EventId done_job_;
 };
 

@@ -36,6 +36,10 @@ struct AttemptOutcome {
   std::uint64_t duration_us = 0;
   std::vector<Extent> expected;
   std::vector<Extent> measured;
+  std::string proof;  // as in the record
+  std::string loader;
+  std::uint64_t bytes_found_same = 0;
+  std::uint64_t bytes_found_blank = 0;
 };
 
 struct SlotView {

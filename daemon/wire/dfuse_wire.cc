@@ -164,8 +164,21 @@ Task<Status> DfuseWire::write(std::uint32_t address, ByteView bytes, Progress pr
   co_return Status();
 }
 
-Task<Result<Sha256Digest>> DfuseWire::measure(std::uint32_t address, std::uint64_t size,
-                                              Progress progress) {
+std::uint64_t DfuseWire::erase_unit(std::uint32_t address) const {
+  const auto memory = memory_at(address);
+  return memory ? memories_[*memory].segment_at(address)->page_size : 1;
+}
+
+Task<Result<std::vector<std::uint32_t>>> DfuseWire::digests(std::uint32_t, std::uint64_t) {
+  co_return Error(Code::kUnsupported, "DfuSe has no digests");
+}
+
+Task<Result<DeviceProof>> DfuseWire::measure(std::uint32_t, std::uint64_t, Nonce, Progress) {
+  co_return Error(Code::kUnsupported, "DfuSe has no hash");
+}
+
+Task<Result<Sha256Digest>> DfuseWire::read_back(std::uint32_t address, std::uint64_t size,
+                                                Progress progress) {
   const auto read_piece = [](Dfuse& dfuse, std::uint32_t at, std::size_t bytes,
                              Sha256& hash) -> Task<Status> {
     CO_TRY(const ByteVector piece, co_await dfuse.read(at, bytes));

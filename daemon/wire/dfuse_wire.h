@@ -25,8 +25,12 @@ class DfuseWire final : public Wire {
                      Progress progress) override;
   std::uint64_t bytes_found_blank() const override { return 0; }
   Task<Status> write(std::uint32_t address, ByteView bytes, Progress progress) override;
-  Task<Result<Sha256Digest>> measure(std::uint32_t address, std::uint64_t size,
-                                     Progress progress) override;
+  std::uint64_t erase_unit(std::uint32_t address) const override;
+  bool measures() const override { return false; }
+  Task<Result<std::vector<std::uint32_t>>> digests(std::uint32_t, std::uint64_t) override;
+  Task<Result<DeviceProof>> measure(std::uint32_t, std::uint64_t, Nonce, Progress) override;
+  Task<Result<Sha256Digest>> read_back(std::uint32_t address, std::uint64_t size,
+                                       Progress progress) override;
 
  private:
   // One operation on the memory that is selected. Repeating it does no harm.

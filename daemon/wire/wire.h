@@ -2,6 +2,7 @@
 // protocols.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/block_digests.h"
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/sha256.h"
@@ -28,6 +30,13 @@ enum class Erase {
               // the last work on the board is known to have ended well
 };
 
+// What a device says that it has measured.
+using Nonce = std::array<std::uint8_t, 16>;
+struct DeviceProof {
+  Sha256Digest digest;
+  Sha256Digest loader;  // of the program that the device runs
+};
+
 // A board that was opened. Faults of the bus are dealt with inside, a few times; what comes out is
 // the end of the attempt. Cancelling leaves the board in the middle; open_wire() clears that.
 class Wire {
@@ -44,11 +53,22 @@ class Wire {
                              Progress progress) = 0;
   // Of what was to be erased, and was not.
   virtual std::uint64_t bytes_found_blank() const = 0;
+  // An erase takes all of the pages that it touches: their size at `address`.
+  virtual std::uint64_t erase_unit(std::uint32_t address) const = 0;
   // What is written must be erased before. `bytes` must stay until it has returned.
   virtual Task<Status> write(std::uint32_t address, ByteView bytes, Progress progress) = 0;
-  // The hash of what the memory holds now: of what is read back, or what the device says.
-  virtual Task<Result<Sha256Digest>> measure(std::uint32_t address, std::uint64_t size,
-                                             Progress progress) = 0;
+
+  // Whether the device can hash what it holds, and digest it.
+  virtual bool measures() const = 0;
+  // The digests of what the memory holds, as block_digests() makes them. Only if it measures.
+  virtual Task<Result<std::vector<std::uint32_t>>> digests(std::uint32_t address,
+                                                           std::uint64_t size) = 0;
+  // The device's own hash of what the cells hold now, for this nonce. Only if it measures.
+  virtual Task<Result<DeviceProof>> measure(std::uint32_t address, std::uint64_t size, Nonce nonce,
+                                            Progress progress) = 0;
+  // The hash of what the device sends when it is read.
+  virtual Task<Result<Sha256Digest>> read_back(std::uint32_t address, std::uint64_t size,
+                                               Progress progress) = 0;
 };
 
 // Speaks the best protocol that the device offers, and brings it to idle. kUnsupported if there is

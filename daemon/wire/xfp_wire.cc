@@ -6,6 +6,7 @@
 #include "loop/deadline.h"
 #include "loop/sleep.h"
 #include "wire/dfu.h"
+#include "wire/xfp_stream.h"
 
 namespace gangd {
 namespace {
@@ -15,17 +16,27 @@ using namespace std::chrono_literals;
 // As with DfuSe: more of them are a bad cable, which a person must see.
 constexpr int kFaultsMax = 4;
 constexpr Duration kRecoverLimit = 60s;
-// A job that the device does not put a time to.
-constexpr Duration kPollPause = 2ms;
+// Between two looks at a job: by what the device tells, and if it does not tell.
+constexpr Duration kPollPause = 1ms;
 constexpr Duration kPollPauseMax = 500ms;
+constexpr Duration kPollPauseUntold = 20ms;
+
+constexpr std::size_t kUidBytes = 12;
+constexpr std::uint32_t kPayloadLeast = 512;  // a device of less would be slower than DFU
+constexpr std::uint64_t kDigestsMost = std::uint64_t{XFP_DIGESTS_MAX} * XFP_DIGEST_BLOCK;
+constexpr std::size_t kReadsInFlight = 2;
+static_assert(XFP_DIGEST_BLOCK == kDigestBlock);
 
 bool is_fault_of_the_bus(Code code) {
   return code == Code::kStalled || code == Code::kTransfer || code == Code::kTimeout;
 }
 
-ByteVector words(std::uint64_t first) {
-  ByteWriter writer;
-  return std::move(writer.u32_le(static_cast<std::uint32_t>(first))).take();
+std::string uid_text(ByteView uid) {
+  std::string text = to_hex(uid);
+  std::ranges::transform(text, text.begin(), [](char digit) {
+    return digit >= 'a' ? static_cast<char>(digit - 'a' + 'A') : digit;
+  });
+  return text;
 }
 
 }  // namespace
@@ -68,47 +79,59 @@ Task<Status> XfpWire::recover() {
   }
 }
 
+Status XfpWire::read_region(ByteReader& field) {
+  Region region;
+  LayoutSegment segment;
+  region.address = segment.address = field.u32_le();
+  region.size = field.u32_le();
+  segment.page_size = field.u32_le();
+  region.erase_min = field.u32_le();
+  field.skip(XFP_REGION_AT_FLAGS - XFP_REGION_AT_WRITE);
+  const std::uint8_t flags = field.u8();
+  if (segment.page_size == 0 || region.erase_min == 0 || region.size % segment.page_size != 0 ||
+      segment.page_size % region.erase_min != 0 ||
+      region.address + region.size > std::uint64_t{1} << 32) {
+    return Error(Code::kDevice, "XFP: the board tells of a memory that cannot be");
+  }
+  segment.pages = static_cast<std::uint32_t>(region.size / segment.page_size);
+  segment.readable = (flags & XFP_REGION_READABLE) != 0;
+  segment.erasable = (flags & XFP_REGION_ERASABLE) != 0;
+  segment.writable = (flags & XFP_REGION_WRITABLE) != 0;
+  const ByteView name = field.bytes(field.left());
+  memories_.push_back({std::string(name.begin(), name.end()), {segment}});
+  regions_.push_back(region);
+  return {};
+}
+
 Status XfpWire::read_capabilities(ByteView capabilities) {
   std::string uid;
-  std::vector<Layout> memories;
+  std::uint32_t payload_max = 0;
+  std::uint32_t buffer = 0;
+  memories_.clear();
+  regions_.clear();
   ByteReader reader(capabilities);
   while (reader.left() > 0) {
     const std::uint8_t type = reader.u8();
     const std::uint8_t size = reader.u8();
     ByteReader field(reader.bytes(size));
-    if (type == XFP_FIELD_UID && size == 12) {
-      uid = to_hex(field.bytes(size));
-      std::ranges::transform(uid, uid.begin(), [](char digit) {
-        return digit >= 'a' ? static_cast<char>(digit - 'a' + 'A') : digit;
-      });
-    } else if (type == XFP_FIELD_SLOTS && size == 1) {
-      slots_ = std::max<std::size_t>(field.u8(), 1);
+    if (type == XFP_FIELD_UID && size == kUidBytes) {
+      uid = uid_text(field.bytes(size));
+    } else if (type == XFP_FIELD_BUFFER && size == 4) {
+      buffer = field.u32_le();
+    } else if (type == XFP_FIELD_FRAME && size == 4) {
+      payload_max = field.u32_le();
     } else if (type == XFP_FIELD_REGION && size >= XFP_REGION_SIZE) {
-      LayoutSegment segment;
-      segment.address = field.u32_le();
-      const std::uint32_t bytes = field.u32_le();
-      segment.page_size = field.u32_le();
-      const std::uint8_t flags = field.u8();
-      if (segment.page_size == 0 || bytes % segment.page_size != 0 ||
-          segment.address + std::uint64_t{bytes} > std::uint64_t{1} << 32) {
-        return Error(Code::kDevice, "XFP: the board tells of a memory that cannot be");
-      }
-      segment.pages = bytes / segment.page_size;
-      segment.readable = (flags & XFP_REGION_READABLE) != 0;
-      segment.erasable = (flags & XFP_REGION_ERASABLE) != 0;
-      segment.writable = (flags & XFP_REGION_WRITABLE) != 0;
-      const ByteView name = field.bytes(field.left());
-      memories.push_back({std::string(name.begin(), name.end()), {segment}});
+      TRY_STATUS(read_region(field));
     }
   }
-  if (!reader.complete() || uid.empty() || memories.empty()) {
+  if (!reader.complete() || uid.empty() || memories_.empty() || payload_max < kPayloadLeast) {
     return Error(Code::kDevice, "XFP: the board does not say what it is");
   }
   if (!uid_.empty() && uid_ != uid) {
     return Error(Code::kDevice, "XFP: another board answers: {} instead of {}", uid, uid_);
   }
   uid_ = std::move(uid);
-  memories_ = std::move(memories);
+  link_.set_limits(payload_max, buffer);
   return {};
 }
 
@@ -118,56 +141,81 @@ bool XfpWire::may_try_again(const Error& error) {
   return true;
 }
 
-Task<Result<XfpWire::Job>> XfpWire::run_job(xfp_op op, std::uint32_t address, std::uint64_t size,
-                                            ByteVector payload, std::uint64_t& told,
+Task<Result<XfpWire::Job>> XfpWire::ask_job() {
+  CO_TRY(const XfpLink::Answer answer, co_await link_.call({.op = XFP_STATUS}));
+  ByteReader reader(answer.payload);
+  Job job;
+  job.state = reader.u8();
+  reader.skip(1);
+  job.status = reader.u8();
+  reader.skip(1);
+  job.done = reader.u32_le();
+  job.total = reader.u32_le();
+  job.skipped = reader.u32_le();
+  job.left = std::chrono::milliseconds(reader.u32_le());
+  const ByteView result = reader.bytes(reader.left());
+  job.result.assign(result.begin(), result.end());
+  if (!reader.complete() || job.done > job.total || job.skipped > job.total) {
+    co_return Error(Code::kDevice, "XFP: a status that cannot be");
+  }
+  co_return job;
+}
+
+Task<Result<XfpWire::Job>> XfpWire::run_job(XfpLink::Request request, std::uint64_t& told,
                                             Progress progress) {
-  if (auto begun = co_await link_.call(op, address, std::move(payload)); !begun) {
-    co_return std::move(begun).error();
-  }
+  if (auto begun = co_await link_.call(request); !begun) co_return std::move(begun).error();
+  Duration pause = kPollPause;
   while (true) {
-    CO_TRY(const XfpLink::Answer answer, co_await link_.call(XFP_STATUS, 0, {}));
-    ByteReader reader(answer.payload);
-    const std::uint8_t state = reader.u8();  // enum xfp_job_state, or anything
-    reader.skip(1);
-    const std::uint8_t status = reader.u8();
-    reader.skip(1);
-    Job job;
-    job.done = reader.u32_le();
-    reader.skip(4);
-    job.skipped = reader.u32_le();
-    const Duration poll = std::chrono::milliseconds(reader.u32_le());
-    if (!reader.complete() || job.done > size || job.skipped > job.done) {
-      co_return Error(Code::kDevice, "XFP: a status that cannot be");
+    CO_TRY(Job job, co_await ask_job());
+    // An erase takes whole blocks: more than was asked for.
+    const std::uint64_t done =
+        job.state == XFP_JOB_DONE ? request.span : std::min<std::uint64_t>(job.done, request.span);
+    if (done > told) {
+      progress(done - told);
+      told = done;
     }
-    if (job.done > told) {
-      progress(job.done - told);
-      told = job.done;
+    if (job.state == XFP_JOB_FAILED) {
+      co_return Error(Code::kDevice, "0x{:08x}: the device reports {}", request.address + job.done,
+                      dfu_status_name(job.status));
     }
-    if (state == XFP_JOB_FAILED) {
-      co_return Error(Code::kDevice, "0x{:08x}: the device reports {}", address + job.done,
-                      dfu_status_name(status));
-    }
-    if (state == XFP_JOB_DONE) {
-      if (op != XFP_HASH) co_return job;
-      const ByteView digest = reader.bytes(job.digest.bytes.size());
-      if (!reader.complete()) co_return Error(Code::kDevice, "XFP: a hash that is too short");
-      std::ranges::copy(digest, job.digest.bytes.begin());
-      co_return job;
-    }
-    if (state != XFP_JOB_RUNNING) co_return Error(Code::kDevice, "XFP: the board forgot its job");
-    CO_TRY_STATUS(co_await sleep_for(std::clamp(poll, kPollPause, kPollPauseMax)));
+    if (job.state == XFP_JOB_DONE) co_return job;
+    if (job.state != XFP_JOB_RUNNING)
+      co_return Error(Code::kDevice, "XFP: the board forgot its job");
+    // What the device cannot tell is asked for less and less often: its answers cost it time.
+    pause = std::min(pause + pause / 4, kPollPauseUntold);
+    CO_TRY_STATUS(co_await sleep_for(
+        job.left > Duration::zero() ? std::clamp(job.left, kPollPause, kPollPauseMax) : pause));
   }
+}
+
+Task<Result<XfpWire::Job>> XfpWire::persist_job(XfpLink::Request request, Progress progress) {
+  std::uint64_t told = 0;
+  while (true) {
+    auto job = co_await run_job(request, told, progress);
+    if (job || !may_try_again(job.error())) co_return job;
+    CO_TRY_STATUS(co_await with_timeout(kRecoverLimit, recover()));
+  }
+}
+
+std::uint64_t XfpWire::erase_unit(std::uint32_t address) const {
+  for (const Region& region : regions_) {
+    if (address >= region.address && address - region.address < region.size) {
+      return region.erase_min;
+    }
+  }
+  return 1;
 }
 
 Task<Status> XfpWire::erase(std::uint32_t address, std::uint64_t size, Erase how,
                             Progress progress) {
   std::uint64_t told = 0;
   while (true) {
-    ByteWriter payload;
-    payload.u32_le(static_cast<std::uint32_t>(size));
-    payload.u32_le(how == Erase::kAll ? XFP_ERASE_FORCE : 0);
-    auto job =
-        co_await run_job(XFP_ERASE, address, size, std::move(payload).take(), told, progress);
+    const std::uint8_t mode = how == Erase::kAll ? XFP_ERASE_ALL : XFP_ERASE_NOT_BLANK;
+    auto job = co_await run_job({.op = XFP_ERASE,
+                                 .mode = mode,
+                                 .address = address,
+                                 .span = static_cast<std::uint32_t>(size)},
+                                told, progress);
     if (job) {
       bytes_found_blank_ += job->skipped;
       co_return Status();
@@ -182,47 +230,112 @@ Task<Status> XfpWire::erase(std::uint32_t address, std::uint64_t size, Erase how
 }
 
 Task<Status> XfpWire::write(std::uint32_t address, ByteView bytes, Progress progress) {
-  std::size_t answered = 0;
+  std::size_t done = 0;
   while (true) {
-    Status status = co_await write_from(address, bytes, answered, progress);
-    if (status) co_return Status();
-    if (!may_try_again(status.error())) {
-      co_return std::move(status).error().with_context("write");
+    XfpStream stream(link_, static_cast<std::uint32_t>(address + done), bytes.subspan(done),
+                     progress);
+    Status status = co_await stream.run();
+    done += stream.written();
+    while (!status) {
+      if (!may_try_again(status.error())) {
+        co_return std::move(status).error().with_context("write");
+      }
+      CO_TRY_STATUS(co_await with_timeout(kRecoverLimit, recover()));
+      status = co_await check_written(address, bytes.first(done));
     }
-    CO_TRY_STATUS(co_await with_timeout(kRecoverLimit, recover()));
+    if (done == bytes.size()) co_return Status();
   }
 }
 
-// As many blocks on their way as the device has room for: it receives while its chip programs.
-Task<Status> XfpWire::write_from(std::uint32_t address, ByteView bytes, std::size_t& answered,
-                                 Progress progress) {
-  std::size_t sent = answered;
-  std::deque<std::size_t> sizes;
-  while (answered < bytes.size()) {
-    while (sent < bytes.size() && sizes.size() < slots_) {
-      const ByteView piece =
-          bytes.subspan(sent, std::min<std::size_t>(XFP_PAYLOAD_MAX, bytes.size() - sent));
-      CO_TRY_STATUS(co_await link_.send(XFP_WRITE, static_cast<std::uint32_t>(address + sent),
-                                        ByteVector(piece.begin(), piece.end())));
-      sent += piece.size();
-      sizes.push_back(piece.size());
+Task<Status> XfpWire::check_written(std::uint32_t address, ByteView bytes) {
+  if (bytes.empty()) co_return Status();
+  CO_TRY(const std::vector<std::uint32_t> held, co_await digests(address, bytes.size()));
+  if (held == block_digests(address, bytes)) co_return Status();
+  co_return Error(Code::kDevice,
+                  "after a fault of the bus the board no longer holds what it "
+                  "had written; is its supply steady?");
+}
+
+Task<Result<std::vector<std::uint32_t>>> XfpWire::digests(std::uint32_t address,
+                                                          std::uint64_t size) {
+  std::vector<std::uint32_t> digests;
+  for (std::uint64_t done = 0; done < size;) {
+    const std::uint64_t at = address + done;
+    const std::uint64_t span =
+        std::min(kDigestsMost - at % kDigestBlock, size - done);  // whole blocks, but for the last
+    CO_TRY(const Job job, co_await persist_job({.op = XFP_DIGESTS,
+                                                .address = static_cast<std::uint32_t>(at),
+                                                .span = static_cast<std::uint32_t>(span)},
+                                               [](std::uint64_t) {}));
+    const std::uint64_t blocks = (at + span - 1) / kDigestBlock - at / kDigestBlock + 1;
+    ByteReader reader(job.result);
+    for (std::uint64_t i = 0; i < blocks; ++i) digests.push_back(reader.u32_le());
+    if (!reader.complete()) co_return Error(Code::kDevice, "XFP: digests are missing");
+    done += span;
+  }
+  co_return digests;
+}
+
+Task<Result<DeviceProof>> XfpWire::measure(std::uint32_t address, std::uint64_t size, Nonce nonce,
+                                           Progress progress) {
+  auto job = co_await persist_job({.op = XFP_HASH,
+                                   .address = address,
+                                   .span = static_cast<std::uint32_t>(size),
+                                   .payload = nonce},
+                                  progress);
+  if (!job) co_return std::move(job).error().with_context(fmt::format("hash 0x{:08x}", address));
+  ByteReader reader(job->result);
+  DeviceProof proof;
+  std::ranges::copy(reader.bytes(proof.digest.bytes.size()), proof.digest.bytes.begin());
+  const ByteView uid = reader.bytes(kUidBytes);
+  const ByteView echo = reader.bytes(XFP_NONCE_SIZE);
+  const ByteView loader = reader.bytes(proof.loader.bytes.size());
+  if (!reader.complete()) co_return Error(Code::kDevice, "XFP: a hash that is too short");
+  std::ranges::copy(loader, proof.loader.bytes.begin());
+  if (!std::ranges::equal(echo, nonce) || uid_text(uid) != uid_) {
+    co_return Error(Code::kDevice, "hash 0x{:08x}: it is of another board or of another time",
+                    address);
+  }
+  co_return proof;
+}
+
+// Two requests in flight: the device reads its memory while the bus carries what it read before.
+Task<Status> XfpWire::read_pieces(std::uint32_t address, std::uint64_t size, Sha256& hash,
+                                  std::uint64_t& done, Progress progress) {
+  std::uint64_t asked = done;
+  std::deque<std::uint64_t> spans;
+  while (done < size) {
+    while (asked < size && spans.size() < kReadsInFlight && link_.has_room(0)) {
+      const std::uint64_t span = std::min<std::uint64_t>(link_.payload_max(), size - asked);
+      CO_TRY_STATUS(co_await link_.transmit(
+          link_.frame_of({.op = XFP_READ,
+                          .address = static_cast<std::uint32_t>(address + asked),
+                          .span = static_cast<std::uint32_t>(span)})));
+      asked += span;
+      spans.push_back(span);
     }
-    if (auto written = co_await link_.receive(); !written) co_return std::move(written).error();
-    answered += sizes.front();
-    progress(sizes.front());
-    sizes.pop_front();
+    CO_TRY(const XfpLink::Answer answer, co_await link_.receive());
+    if (answer.payload.size() != spans.front()) {
+      co_return Error(Code::kDevice, "XFP: {} bytes came instead of {}", answer.payload.size(),
+                      spans.front());
+    }
+    spans.pop_front();
+    hash.update(answer.payload);
+    done += answer.payload.size();
+    progress(answer.payload.size());
   }
   co_return Status();
 }
 
-Task<Result<Sha256Digest>> XfpWire::measure(std::uint32_t address, std::uint64_t size,
-                                            Progress progress) {
-  std::uint64_t told = 0;
+Task<Result<Sha256Digest>> XfpWire::read_back(std::uint32_t address, std::uint64_t size,
+                                              Progress progress) {
+  Sha256 hash;
+  std::uint64_t done = 0;
   while (true) {
-    auto job = co_await run_job(XFP_HASH, address, size, words(size), told, progress);
-    if (job) co_return job->digest;
-    if (!may_try_again(job.error())) {
-      co_return std::move(job).error().with_context(fmt::format("hash 0x{:08x}", address));
+    Status status = co_await read_pieces(address, size, hash, done, progress);
+    if (status) co_return hash.finish();
+    if (!may_try_again(status.error())) {
+      co_return std::move(status).error().with_context(fmt::format("read 0x{:08x}", address));
     }
     CO_TRY_STATUS(co_await with_timeout(kRecoverLimit, recover()));
   }

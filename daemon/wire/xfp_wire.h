@@ -22,15 +22,31 @@ class XfpWire final : public Wire {
 
   Task<Status> erase(std::uint32_t address, std::uint64_t size, Erase how,
                      Progress progress) override;
+  std::uint64_t erase_unit(std::uint32_t address) const override;
   Task<Status> write(std::uint32_t address, ByteView bytes, Progress progress) override;
-  Task<Result<Sha256Digest>> measure(std::uint32_t address, std::uint64_t size,
-                                     Progress progress) override;
+
+  bool measures() const override { return true; }
+  Task<Result<std::vector<std::uint32_t>>> digests(std::uint32_t address,
+                                                   std::uint64_t size) override;
+  Task<Result<DeviceProof>> measure(std::uint32_t address, std::uint64_t size, Nonce nonce,
+                                    Progress progress) override;
+  Task<Result<Sha256Digest>> read_back(std::uint32_t address, std::uint64_t size,
+                                       Progress progress) override;
 
  private:
+  struct Region {
+    std::uint32_t address = 0;
+    std::uint64_t size = 0;
+    std::uint32_t erase_min = 0;
+  };
   struct Job {
+    std::uint8_t state = 0;  // enum xfp_job_state, or anything
+    std::uint8_t status = 0;
     std::uint64_t done = 0;
+    std::uint64_t total = 0;
     std::uint64_t skipped = 0;
-    Sha256Digest digest;
+    Duration left{};
+    ByteVector result;
   };
 
   XfpWire(UsbConnection& connection, XfpEndpoints endpoints);
@@ -39,21 +55,26 @@ class XfpWire final : public Wire {
   Task<Status> begin();
   Task<Status> recover();
   Status read_capabilities(ByteView capabilities);
+  Status read_region(ByteReader& field);
   // Whether the operation is to be tried again: it was a fault of the bus, and the attempt has some
   // left.
   bool may_try_again(const Error& error);
   // Begins a job and waits for its end.
-  Task<Result<Job>> run_job(xfp_op op, std::uint32_t address, std::uint64_t size,
-                            ByteVector payload, std::uint64_t& told, Progress progress);
-  Task<Status> write_from(std::uint32_t address, ByteView bytes, std::size_t& answered,
-                          Progress progress);
+  Task<Result<Job>> run_job(XfpLink::Request request, std::uint64_t& told, Progress progress);
+  Task<Result<Job>> ask_job();
+  // Runs a job that changes nothing; after a fault of the bus again.
+  Task<Result<Job>> persist_job(XfpLink::Request request, Progress progress);
+  // Whether the board still holds what it has answered for, before it is given the rest.
+  Task<Status> check_written(std::uint32_t address, ByteView bytes);
+  Task<Status> read_pieces(std::uint32_t address, std::uint64_t size, Sha256& hash,
+                           std::uint64_t& done, Progress progress);
 
   UsbConnection& connection_;
   const XfpEndpoints endpoints_;
   XfpLink link_;
   std::string uid_;
   std::vector<Layout> memories_;
-  std::size_t slots_ = 1;
+  std::vector<Region> regions_;
   std::uint64_t bytes_found_blank_ = 0;
   int faults_left_;
 };

@@ -13,7 +13,8 @@ void device_init(struct device* device, const struct device_identity* identity,
   device->away_since_us = 0;
   dfu_init(&device->dfu, clock, memories, memories_count, identity->leave);
   struct usb_descriptors descriptors = {.self = device, .get = descriptors_get};
-  xfp_init(&device->xfp, clock, &device->usb, memories, memories_count, identity->uid);
+  xfp_init(&device->xfp, clock, &device->usb, memories, memories_count, identity->uid,
+           identity->program, identity->program_size);
   const struct usb_interface interfaces[] = {dfu_interface(&device->dfu),
                                              xfp_interface(&device->xfp)};
   usb_device_init(&device->usb, usb, &descriptors, interfaces, 2);

@@ -33,6 +33,8 @@ struct device_identity {
   const char* manufacturer;     /* ASCII, at most 126 characters */
   const char* product;          /* the same */
   uint8_t uid[DEVICE_UID_SIZE]; /* the chip's 96 bits; told as a serial number of 24 hex digits */
+  const uint8_t* program;       /* what the device runs: all of its code and constants */
+  uint32_t program_size;
   bool high_speed;
   /* How to start the firmware that was written; NULL: the device stays in DFU mode. */
   const struct dfu_leave* leave;

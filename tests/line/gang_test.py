@@ -6,7 +6,7 @@ import signal
 import sys
 import unittest
 
-from line import LineTest, check_record, holds, rack, rack_ports, until
+from line import LineTest, check_record, rack, rack_ports, until
 
 RACK = int(os.environ["VRACK_PID"])
 FREEZE_SECONDS = float(os.environ.get("FREEZE_SECONDS", "20"))
@@ -28,7 +28,7 @@ class GangTest(LineTest):
         status, said = self.line.run_job()
         self.assertEqual(status, 0, said)
         for slot in self.line.slots():
-            self.assertTrue(holds(slot), slot["name"])
+            self.assertTrue(self.line.holds(slot), slot["name"])
         self.line.stop()
         self.line.verify()
 
@@ -44,7 +44,7 @@ class GangTest(LineTest):
         self.assertEqual(sum(int(ended[k]) for k in ("passed", "failed", "unknown")), 64)
         for slot in self.line.slots():
             if slot["outcome"]["verdict"] == "VERDICT_PASS":
-                self.assertTrue(holds(slot), slot["name"])
+                self.assertTrue(self.line.holds(slot), slot["name"])
             else:
                 self.assertNotEqual(slot["outcome"]["reason"], "")
         print(f"after {FREEZE_SECONDS:.0f} s: {ended['passed']} passed, {ended['failed']} failed, "

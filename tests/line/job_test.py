@@ -3,7 +3,7 @@
 import signal
 import unittest
 
-from line import PATIENCE, LineTest, check_record, holds, rack, rack_ports, until
+from line import PATIENCE, LineTest, check_record, rack, rack_ports, until
 
 
 class JobTest(LineTest):
@@ -15,7 +15,7 @@ class JobTest(LineTest):
         self.assertEqual(len(slots), len(rack_ports()))
         for slot in slots:
             self.assertEqual(slot["outcome"]["verdict"], "VERDICT_PASS")
-            self.assertTrue(holds(slot), slot["name"])
+            self.assertTrue(self.line.holds(slot), slot["name"])
         ends = check_record(self.line.events())
         self.assertEqual(len(ends), len(slots))
         self.assertEqual(self.line.stop(), 0)

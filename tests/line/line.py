@@ -16,7 +16,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 BIN = TOP / "build" / os.environ.get("LINE_PRESET", "debug") / "bin"
 FLASH = 0x90000000
 SERIAL = 0x90010000
-IMAGE = bytes(range(256)) * 64  # 16 KiB: short attempts
+IMAGE_SIZE = 16 * 1024  # short attempts
 # For a machine that is busy with other tests.
 PATIENCE = 120
 
@@ -35,7 +35,7 @@ def rack_ports():
 class Line:
     """A station of its own in a new folder."""
 
-    def __init__(self, image=IMAGE):
+    def __init__(self):
         self._folder = tempfile.TemporaryDirectory(prefix="line.")
         self.folder = pathlib.Path(self._folder.name)
         self.ledger = self.folder / "ledger.db"
@@ -43,17 +43,19 @@ class Line:
         self.auditor_socket = self.folder / "sockets" / "auditor.sock"
         self.config = self.folder / "station.toml"
         self.gangd = None
-        self.write_product(image)
+        # Its own: a board that still holds another test's image is not done before it began.
+        self.image = os.urandom(IMAGE_SIZE)
+        self.write_product()
         self.paths = self.find_boards()
         self.write_config()
 
     # --- what the station is told
 
-    def write_product(self, image=IMAGE, extra=""):
+    def write_product(self, extra=""):
         products = self.folder / "products"
         products.mkdir(exist_ok=True)
-        (products / "tone.bin").write_bytes(image)
-        self.image_sha256 = hashlib.sha256(image).hexdigest()
+        (products / "tone.bin").write_bytes(self.image)
+        self.image_sha256 = hashlib.sha256(self.image).hexdigest()
         (products / "tone.toml").write_text(f"""{extra}
 name = "tone"
 [usb]
@@ -157,6 +159,13 @@ size = 32
     def events(self):
         return [event["record"] for event in self.ask("events")]
 
+    def holds(self, slot):
+        """Whether the slot's chip holds image and serial: asked behind gangd's back."""
+        port, serial = port_of(slot["uid"]), slot["numbers"][0]["value"]
+        found = bytes.fromhex(rack("peek", port, "0", str(len(self.image))))
+        field = bytes.fromhex(rack("peek", port, str(SERIAL - FLASH), "32"))
+        return found == self.image and field == serial.encode().ljust(32, b"\xff")
+
     # --- the record, without gangd
 
     def verify(self):
@@ -191,14 +200,6 @@ def check_record(events):
 
 def port_of(uid):
     return next(port["port"] for port in json.loads(rack("list")) if port.get("serial") == uid)
-
-
-def holds(slot, image=IMAGE):
-    """Whether the chip of the slot's board holds image and serial: asked behind gangd's back."""
-    port, serial = port_of(slot["uid"]), slot["numbers"][0]["value"]
-    found = bytes.fromhex(rack("peek", port, "0", str(len(image))))
-    field = bytes.fromhex(rack("peek", port, str(SERIAL - FLASH), "32"))
-    return found == image and field == serial.encode().ljust(32, b"\xff")
 
 
 def until(true, what, patience=PATIENCE):

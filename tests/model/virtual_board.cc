@@ -26,6 +26,10 @@ constexpr Time kCommandCost = 1us;
 // When a chip that does not answer is looked for again.
 constexpr Time kFlashRetry = 500ms;
 
+// What the device says that it runs: the host's code cannot be hashed as a chip's can.
+constexpr std::array<std::uint8_t, 12> kProgram = {'v', 'i', 'r', 't', 'u', 'a',
+                                                   'l', ' ', '1', '.', '0', '\0'};
+
 constexpr std::uint32_t kFlashAddress = 0x90000000;
 constexpr std::uint8_t kLanes = 8;
 
@@ -137,6 +141,8 @@ VirtualBoard::Board::Board(VirtualBoard& facade, const Options& options)
   identity_.usb_release = 0x0100;
   identity_.manufacturer = "gangd";
   identity_.product = "virtual board";
+  identity_.program = kProgram.data();
+  identity_.program_size = kProgram.size();
   std::copy(options.uid.begin(), options.uid.end(), identity_.uid);
   identity_.high_speed = options.high_speed;
   usb_.on_complete = [this](Transfer& transfer) { completed(transfer); };

@@ -9,6 +9,7 @@
 #include "base/sha256.h"
 #include "loop/deadline.h"
 #include "loop/sleep.h"
+#include "target_fw/core/xfp_frames.h"
 #include "tests/usb_cases/usb_cases.h"
 #include "wire/wire.h"
 #include "wire/xfp_link.h"
@@ -28,18 +29,14 @@ ByteVector pattern(std::uint8_t salt, std::size_t size) {
   return bytes;
 }
 
-ByteVector words(std::initializer_list<std::uint32_t> values) {
-  ByteWriter writer;
-  for (const std::uint32_t value : values) writer.u32_le(value);
-  return std::move(writer).take();
-}
+constexpr Nonce kNonce = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 
 struct JobState {
   std::uint8_t state = XFP_JOB_NONE;
   std::uint8_t status = 0;
   std::uint32_t done = 0;
   std::uint32_t skipped = 0;
-  ByteVector digest;
+  ByteVector result;  // of a HASH or DIGESTS
 };
 
 // A host with its session begun on board 0.
@@ -57,6 +54,7 @@ class XfpHost {
         EXPECT_TRUE(co_await host->usb().claim(host->endpoints_.interface));
         EXPECT_TRUE(co_await host->usb().select(host->endpoints_.interface, 0));
         EXPECT_TRUE(co_await host->link.hello());
+        host->link.set_limits(XFP_PAYLOAD_MAX, XFP_BUFFER);
         co_return host;
       }
       const Status changed = co_await with_timeout(kPatience, rack.usb().changed(seen));
@@ -73,7 +71,7 @@ class XfpHost {
 
   Task<JobState> status() {
     JobState job;
-    const auto answer = co_await link.call(XFP_STATUS, 0, {});
+    const auto answer = co_await link.call({.op = XFP_STATUS});
     EXPECT_TRUE(answer) << (answer ? "" : answer.error().message());
     if (!answer) co_return job;
     ByteReader reader(answer->payload);
@@ -85,13 +83,13 @@ class XfpHost {
     reader.skip(4);
     job.skipped = reader.u32_le();
     reader.skip(4);
-    const ByteView digest = reader.bytes(reader.left());
-    job.digest.assign(digest.begin(), digest.end());
+    const ByteView result = reader.bytes(reader.left());
+    job.result.assign(result.begin(), result.end());
     EXPECT_TRUE(reader.complete());
     co_return job;
   }
-  Task<JobState> run(xfp_op op, std::uint32_t address, ByteVector payload) {
-    EXPECT_TRUE(co_await link.call(op, address, std::move(payload)));
+  Task<JobState> run(XfpLink::Request request) {
+    EXPECT_TRUE(co_await link.call(request));
     JobState job = co_await status();
     while (job.state == XFP_JOB_RUNNING) {
       (void)co_await sleep_for(2ms);
@@ -100,23 +98,45 @@ class XfpHost {
     co_return job;
   }
   Task<ByteVector> read(std::uint32_t address, std::uint32_t size) {
-    const auto answer = co_await link.call(XFP_READ, address, words({size}));
+    const auto answer = co_await link.call({.op = XFP_READ, .address = address, .span = size});
     EXPECT_TRUE(answer);
     co_return answer ? answer->payload : ByteVector();
+  }
+  Task<JobState> erase(std::uint32_t address, std::uint32_t size, std::uint8_t mode) {
+    return run({.op = XFP_ERASE, .mode = mode, .address = address, .span = size});
+  }
+  Task<JobState> hash(std::uint32_t address, std::uint32_t size) {
+    return run({.op = XFP_HASH, .address = address, .span = size, .payload = kNonce});
+  }
+  static XfpLink::Request write_of(std::uint32_t address, ByteView bytes) {
+    return {.op = XFP_WRITE,
+            .address = address,
+            .span = static_cast<std::uint32_t>(bytes.size()),
+            .payload = bytes};
+  }
+  Task<Status> write(std::uint32_t address, ByteVector bytes) {
+    const auto answer = co_await link.call(write_of(address, bytes));
+    if (!answer) co_return answer.error();
+    co_return Status();
   }
   // A frame of the test's own making, right but for what it says.
   Task<> send_raw(std::uint32_t session, std::uint32_t sequence, xfp_op op, ByteVector payload,
                   bool damaged = false) {
+    const auto size = static_cast<std::uint32_t>(payload.size());
     ByteWriter frame;
     frame.u32_le(XFP_MAGIC).u32_le(0).u32_le(session).u32_le(sequence);
-    frame.u8(static_cast<std::uint8_t>(op)).u8(0);
-    frame.u16_le(static_cast<std::uint16_t>(payload.size())).u32_le(kFlash).bytes(payload);
+    frame.u8(static_cast<std::uint8_t>(op)).u8(0).u16_le(0);
+    frame.u32_le(kFlash).u32_le(size).u32_le(size).bytes(payload);
     frame.patch_u32_le(XFP_AT_CRC, crc32c(frame.view().subspan(XFP_AT_SESSION)) ^ damaged);
-    EXPECT_TRUE(co_await usb().bulk_out(endpoints_.out, std::move(frame).take()));
+    if (frame.size() % XFP_PACKET_UNIT == 0) frame.u8(0);
+    co_await send_bytes(std::move(frame).take());
+  }
+  Task<> send_bytes(ByteVector bytes) {
+    EXPECT_TRUE(co_await usb().bulk_out(endpoints_.out, std::move(bytes)));
   }
   // The status of the next frame that comes, whatever session it is of.
   Task<std::uint8_t> next_status() {
-    const auto frame = co_await with_timeout(kPatience, usb().bulk_in(endpoints_.in, 4608));
+    const auto frame = co_await with_timeout(kPatience, usb().bulk_in(endpoints_.in, XFP_ROOM));
     EXPECT_TRUE(frame && frame->size() >= XFP_HEADER_SIZE);
     co_return frame && frame->size() > XFP_AT_STATUS ? (*frame)[XFP_AT_STATUS] : 0xff;
   }
@@ -134,28 +154,38 @@ Task<> a_memory_is_erased_written_hashed_and_read(Rack& rack) {
   if (!host) co_return;
   const ByteVector bytes = pattern(1, 3 * kBlock + 100);
   const auto size = static_cast<std::uint32_t>(bytes.size());
-  EXPECT_EQ((co_await host->run(XFP_ERASE, kFlash, words({size, XFP_ERASE_FORCE}))).state,
-            XFP_JOB_DONE);
+  EXPECT_EQ((co_await host->erase(kFlash, size, XFP_ERASE_ALL)).state, XFP_JOB_DONE);
   for (std::size_t at = 0; at < bytes.size(); at += kBlock) {
     const ByteView piece = ByteView(bytes).subspan(at, std::min(kBlock, bytes.size() - at));
-    EXPECT_TRUE(co_await host->link.send(XFP_WRITE, static_cast<std::uint32_t>(kFlash + at),
-                                         ByteVector(piece.begin(), piece.end())));
+    EXPECT_TRUE(co_await host->link.transmit(
+        host->link.frame_of(XfpHost::write_of(static_cast<std::uint32_t>(kFlash + at), piece))));
   }
-  while (host->link.unanswered() > 0) EXPECT_TRUE(co_await host->link.receive());
-  const JobState hash = co_await host->run(XFP_HASH, kFlash, words({size}));
+  std::uint64_t written = 0;
+  while (!host->link.all_answered()) {
+    const auto answer = co_await host->link.receive();
+    EXPECT_TRUE(answer);
+    if (!answer) co_return;
+    written += answer->written;
+  }
+  EXPECT_EQ(written, bytes.size());
+  const JobState hash = co_await host->hash(kFlash, size);
   const Sha256Digest expected = sha256(bytes);
-  EXPECT_EQ(hash.digest, ByteVector(expected.bytes.begin(), expected.bytes.end()));
+  EXPECT_EQ(hash.result.size(), std::size_t{XFP_PROOF_SIZE});
+  if (hash.result.size() != XFP_PROOF_SIZE) co_return;
+  const ByteView proof = hash.result;
+  EXPECT_TRUE(std::ranges::equal(proof.first(32), expected.bytes));
+  EXPECT_TRUE(std::ranges::equal(proof.subspan(XFP_PROOF_AT_NONCE, XFP_NONCE_SIZE), kNonce));
   EXPECT_EQ(co_await host->read(kFlash, 100), ByteVector(bytes.begin(), bytes.begin() + 100));
 }
 
 Task<> every_size_of_a_frame_arrives(Rack& rack) {
   const auto host = co_await XfpHost::open(rack);
   if (!host) co_return;
-  // Around whole packets, where an end is easily missed: 24 bytes are the header.
-  for (const std::size_t size : {1U, 39U, 40U, 41U, 104U, 487U, 488U, 489U, 1000U, 4095U, 4096U}) {
-    EXPECT_EQ((co_await host->run(XFP_ERASE, kFlash, words({4096, 0}))).state, XFP_JOB_DONE);
+  // Around whole packets, where an end is easily missed: 32 bytes are the header.
+  for (const std::size_t size : {1U, 31U, 32U, 33U, 96U, 479U, 480U, 481U, 1000U, 4095U, 4096U}) {
+    EXPECT_EQ((co_await host->erase(kFlash, 4096, XFP_ERASE_NOT_BLANK)).state, XFP_JOB_DONE);
     const ByteVector bytes = pattern(static_cast<std::uint8_t>(size), size);
-    EXPECT_TRUE(co_await host->link.call(XFP_WRITE, kFlash, bytes)) << size;
+    EXPECT_TRUE(co_await host->write(kFlash, bytes)) << size;
     EXPECT_EQ(co_await host->read(kFlash, static_cast<std::uint32_t>(size)), bytes) << size;
   }
 }
@@ -164,25 +194,26 @@ Task<> only_what_is_not_blank_is_erased(Rack& rack) {
   const auto host = co_await XfpHost::open(rack);
   if (!host) co_return;
   constexpr std::uint32_t kTwo = 2 * 64 * 1024;
-  EXPECT_EQ((co_await host->run(XFP_ERASE, kFlash, words({kTwo, XFP_ERASE_FORCE}))).skipped, 0U);
-  EXPECT_EQ((co_await host->run(XFP_ERASE, kFlash, words({kTwo, 0}))).skipped, kTwo);
+  EXPECT_EQ((co_await host->erase(kFlash, kTwo, XFP_ERASE_ALL)).skipped, 0U);
+  EXPECT_EQ((co_await host->erase(kFlash, kTwo, XFP_ERASE_NOT_BLANK)).skipped, kTwo);
   // One bit at the very end of the second half.
-  EXPECT_TRUE(co_await host->link.call(XFP_WRITE, kFlash + kTwo - 1, {0xfe}));
-  const JobState job = co_await host->run(XFP_ERASE, kFlash, words({kTwo, 0}));
+  EXPECT_TRUE(co_await host->write(kFlash + kTwo - 1, {0xfe}));
+  const JobState job = co_await host->erase(kFlash, kTwo, XFP_ERASE_NOT_BLANK);
   EXPECT_EQ(job.state, XFP_JOB_DONE);
   EXPECT_EQ(job.done, kTwo);
   EXPECT_LT(job.skipped, kTwo);
   EXPECT_GE(job.skipped, kTwo / 2);
   EXPECT_EQ(co_await host->read(kFlash + kTwo - 1, 1), ByteVector{0xff});
   // What lies in the same block and outside of the range counts, too: it would go with it.
-  EXPECT_TRUE(co_await host->link.call(XFP_WRITE, kFlash + 100, {0x00}));
-  EXPECT_EQ((co_await host->run(XFP_ERASE, kFlash, words({10, 0}))).skipped, 0U);
+  EXPECT_TRUE(co_await host->write(kFlash + 100, {0x00}));
+  EXPECT_EQ((co_await host->erase(kFlash, 10, XFP_ERASE_NOT_BLANK)).skipped, 0U);
 }
 
 Task<> a_status_is_answered_while_a_job_runs(Rack& rack) {
   const auto host = co_await XfpHost::open(rack);
   if (!host) co_return;
-  EXPECT_TRUE(co_await host->link.call(XFP_ERASE, kFlash, words({8 << 16, XFP_ERASE_FORCE})));
+  EXPECT_TRUE(co_await host->link.call(
+      {.op = XFP_ERASE, .mode = XFP_ERASE_ALL, .address = kFlash, .span = 8 << 16}));
   int running = 0;
   JobState job = co_await host->status();
   for (; job.state == XFP_JOB_RUNNING; job = co_await host->status()) {
@@ -207,8 +238,7 @@ Task<> a_damaged_frame_ends_the_session(Rack& rack) {
 Task<> a_frame_out_of_sequence_ends_the_session(Rack& rack) {
   const auto host = co_await XfpHost::open(rack);
   if (!host) co_return;
-  EXPECT_EQ((co_await host->run(XFP_ERASE, kFlash, words({4096, XFP_ERASE_FORCE}))).state,
-            XFP_JOB_DONE);
+  EXPECT_EQ((co_await host->erase(kFlash, 4096, XFP_ERASE_ALL)).state, XFP_JOB_DONE);
   EXPECT_TRUE(co_await host->link.hello());
   // Lost: number 1. Repeated: number 0 of another kind. Both say so, and nothing is written.
   co_await host->send_raw(2, 2, XFP_WRITE, ByteVector(16, 0));
@@ -223,8 +253,7 @@ Task<> a_frame_out_of_sequence_ends_the_session(Rack& rack) {
 Task<> frames_of_an_old_session_are_not_heard(Rack& rack) {
   const auto host = co_await XfpHost::open(rack);
   if (!host) co_return;
-  EXPECT_EQ((co_await host->run(XFP_ERASE, kFlash, words({4096, XFP_ERASE_FORCE}))).state,
-            XFP_JOB_DONE);
+  EXPECT_EQ((co_await host->erase(kFlash, 4096, XFP_ERASE_ALL)).state, XFP_JOB_DONE);
   EXPECT_TRUE(co_await host->link.hello());
   co_await host->send_raw(1, 1, XFP_WRITE, ByteVector(16, 0));
   EXPECT_EQ(co_await host->read(kFlash, 16), ByteVector(16, 0xff));
@@ -233,49 +262,158 @@ Task<> frames_of_an_old_session_are_not_heard(Rack& rack) {
 Task<> a_new_session_waits_for_what_the_chip_does(Rack& rack) {
   const auto host = co_await XfpHost::open(rack);
   if (!host) co_return;
-  EXPECT_TRUE(co_await host->link.call(XFP_ERASE, kFlash, words({1 << 16, XFP_ERASE_FORCE})));
+  EXPECT_TRUE(co_await host->link.call(
+      {.op = XFP_ERASE, .mode = XFP_ERASE_ALL, .address = kFlash, .span = 1 << 16}));
   EXPECT_TRUE(co_await host->link.hello());
   const ByteVector bytes = pattern(3, 300);
-  EXPECT_TRUE(co_await host->link.call(XFP_WRITE, kFlash, bytes));
+  EXPECT_TRUE(co_await host->write(kFlash, bytes));
   EXPECT_EQ(co_await host->read(kFlash, 300), bytes);
 }
 
 Task<> what_cannot_be_is_refused_and_the_next_works(Rack& rack) {
   const auto host = co_await XfpHost::open(rack);
   if (!host) co_return;
-  const auto refused = [&host](xfp_op op, std::uint32_t address, ByteVector payload) -> Task<> {
-    const auto answer = co_await host->link.call(op, address, std::move(payload));
-    EXPECT_TRUE(answer.failed_with(Code::kDevice)) << op;
+  const auto refused = [&host](XfpLink::Request request) -> Task<> {
+    const auto answer = co_await host->link.call(request);
+    EXPECT_TRUE(answer.failed_with(Code::kDevice)) << request.op << " " << request.address;
   };
-  for (const xfp_op op : {XFP_HASH, XFP_READ}) {
-    co_await refused(op, kFlash - 1, words({16}));
-    co_await refused(op, kFlash, words({0}));
-    co_await refused(op, 0xffff'fff0, words({64}));
-    co_await refused(op, kFlash, {1, 2, 3});
+  for (const xfp_op op : {XFP_HASH, XFP_READ, XFP_DIGESTS, XFP_ERASE}) {
+    co_await refused({.op = op, .address = kFlash - 1, .span = 16, .payload = kNonce});
+    co_await refused({.op = op, .address = kFlash, .span = 0, .payload = kNonce});
+    co_await refused({.op = op, .address = 0xffff'fff0, .span = 64, .payload = kNonce});
   }
-  co_await refused(XFP_READ, kFlash, words({XFP_PAYLOAD_MAX + 1}));
-  co_await refused(XFP_ERASE, kFlash - 1, words({16, 0}));
-  co_await refused(XFP_ERASE, kFlash, words({16}));
-  co_await refused(static_cast<xfp_op>(7), kFlash, {});
-  EXPECT_EQ((co_await host->run(XFP_HASH, kFlash, words({16}))).state, XFP_JOB_DONE);
+  co_await refused({.op = XFP_HASH, .address = kFlash, .span = 16});
+  co_await refused({.op = XFP_READ, .address = kFlash, .span = XFP_PAYLOAD_MAX + 1});
+  co_await refused({.op = static_cast<xfp_op>(15), .address = kFlash, .span = 16});
+  EXPECT_EQ((co_await host->hash(kFlash, 16)).state, XFP_JOB_DONE);
   // A write that fails takes those behind it with it, until a new session.
-  co_await refused(XFP_WRITE, kFlash - 1, ByteVector(16, 0));
-  co_await refused(XFP_WRITE, kFlash, ByteVector(16, 0xff));
-  EXPECT_TRUE(co_await host->link.hello());
-  EXPECT_TRUE(co_await host->link.call(XFP_WRITE, kFlash, ByteVector(16, 0xff)));
+  const ByteVector blank(16, 0xff);
+  for (const XfpLink::Request& wrong :
+       {XfpLink::Request{.op = XFP_WRITE, .address = kFlash - 1, .span = 16, .payload = blank},
+        XfpLink::Request{.op = XFP_WRITE, .address = kFlash, .span = 17, .payload = blank},
+        XfpLink::Request{
+            .op = XFP_WRITE, .mode = 9, .address = kFlash, .span = 16, .payload = blank},
+        XfpLink::Request{.op = XFP_WRITE, .mode = XFP_FILL, .address = kFlash, .span = 16},
+        XfpLink::Request{
+            .op = XFP_WRITE, .mode = XFP_LZ4, .address = kFlash, .span = 99, .payload = blank},
+        XfpLink::Request{.op = XFP_WRITE,
+                         .mode = XFP_FILL,
+                         .address = kFlash,
+                         .span = XFP_PAYLOAD_MAX + 1,
+                         .payload = blank}}) {
+    co_await refused(wrong);
+    co_await refused(XfpHost::write_of(kFlash, blank));
+    EXPECT_TRUE(co_await host->link.hello());
+    EXPECT_TRUE(co_await host->write(kFlash, blank));
+  }
 }
 
-Task<> more_requests_than_slots_only_wait(Rack& rack) {
+// As many as the buffer takes, of any size: none is refused, and the bus never waits for the flash.
+Task<> the_whole_buffer_can_be_in_flight(Rack& rack) {
   const auto host = co_await XfpHost::open(rack);
   if (!host) co_return;
-  EXPECT_TRUE(co_await host->link.call(XFP_ERASE, kFlash, words({1 << 16, XFP_ERASE_FORCE})));
-  // Four lie in the device behind the erase; it takes the fifth when one is done.
-  for (int i = 0; i < 4; ++i) {
-    EXPECT_TRUE(co_await host->link.send(XFP_WRITE, kFlash, pattern(4, kBlock)));
+  host->link.set_limits(XFP_PAYLOAD_MAX, XFP_BUFFER);
+  EXPECT_TRUE(co_await host->link.call(
+      {.op = XFP_ERASE, .mode = XFP_ERASE_ALL, .address = kFlash, .span = 1 << 16}));
+  const ByteVector bytes = pattern(4, 1 << 16);
+  std::size_t at = 0;
+  std::size_t size = 1;
+  while (host->link.has_room(size) && at + size <= bytes.size()) {
+    const ByteView piece = ByteView(bytes).subspan(at, size);
+    EXPECT_TRUE(co_await host->link.transmit(
+        host->link.frame_of(XfpHost::write_of(static_cast<std::uint32_t>(kFlash + at), piece))));
+    at += size;
+    size = std::min<std::size_t>(size * 3 + 1, XFP_PAYLOAD_MAX);
   }
-  EXPECT_TRUE(co_await host->link.send(XFP_STATUS, 0, {}));
-  while (host->link.unanswered() > 0) EXPECT_TRUE(co_await host->link.receive());
-  EXPECT_EQ(co_await host->read(kFlash, kBlock), pattern(4, kBlock));
+  EXPECT_GT(at, std::size_t{XFP_BUFFER / 2});
+  while (!host->link.all_answered()) {
+    const auto answer = co_await host->link.receive();
+    EXPECT_TRUE(answer) << (answer ? "" : answer.error().message());
+    if (!answer) co_return;
+  }
+  EXPECT_TRUE(co_await host->link.hello());
+  host->link.set_limits(XFP_PAYLOAD_MAX, XFP_BUFFER);
+  for (std::size_t from = 0; from < at; from += kBlock) {
+    const std::size_t some = std::min(kBlock, at - from);
+    EXPECT_EQ(co_await host->read(static_cast<std::uint32_t>(kFlash + from),
+                                  static_cast<std::uint32_t>(some)),
+              ByteVector(bytes.begin() + static_cast<std::ptrdiff_t>(from),
+                         bytes.begin() + static_cast<std::ptrdiff_t>(from + some)));
+  }
+}
+
+Task<> what_is_packed_arrives_as_it_was(Rack& rack) {
+  const auto host = co_await XfpHost::open(rack);
+  if (!host) co_return;
+  EXPECT_EQ((co_await host->erase(kFlash, 1 << 16, XFP_ERASE_ALL)).state, XFP_JOB_DONE);
+  // By the LZ4 block format: a run of 5 literals, a match of 4 + 15 + 10 bytes 5 before, 5
+  // literals.
+  const ByteVector packed = {0x5f, 'a',  'b', 'c', 'd', 'e', 5,  0,
+                             10,   0x50, 'v', 'w', 'x', 'y', 'z'};
+  std::string text = "abcde";
+  for (int i = 0; i < 29; ++i) text += text[text.size() - 5];
+  text += "vwxyz";
+  const auto size = static_cast<std::uint32_t>(text.size());
+  EXPECT_TRUE(co_await host->link.call(
+      {.op = XFP_WRITE, .mode = XFP_LZ4, .address = kFlash + 3, .span = size, .payload = packed}));
+  EXPECT_EQ(co_await host->read(kFlash + 3, size), ByteVector(text.begin(), text.end()));
+  const ByteVector three = {1, 2, 3};
+  EXPECT_TRUE(co_await host->link.call({.op = XFP_WRITE,
+                                        .mode = XFP_FILL,
+                                        .address = kFlash + 256,
+                                        .span = 1000,
+                                        .payload = three}));
+  ByteVector filled(1000);
+  for (std::size_t i = 0; i < filled.size(); ++i) filled[i] = three[i % 3];
+  EXPECT_EQ(co_await host->read(kFlash + 256, 1000), filled);
+}
+
+Task<> digests_tell_which_block_differs(Rack& rack) {
+  const auto host = co_await XfpHost::open(rack);
+  if (!host) co_return;
+  constexpr std::uint32_t kFrom = kFlash + (1 << 16) - 100;
+  constexpr std::uint32_t kSpan = 100 + (1 << 16) + 7;
+  EXPECT_EQ((co_await host->erase(kFlash, 3 << 16, XFP_ERASE_ALL)).state, XFP_JOB_DONE);
+  ByteVector bytes(kSpan, 0xff);
+  const auto held = [&]() -> Task<std::vector<std::uint32_t>> {
+    const JobState job = co_await host->run({.op = XFP_DIGESTS, .address = kFrom, .span = kSpan});
+    ByteReader reader(job.result);
+    std::vector<std::uint32_t> digests;
+    while (reader.left() > 0) digests.push_back(reader.u32_le());
+    co_return digests;
+  };
+  EXPECT_EQ(co_await held(), block_digests(kFrom, bytes));
+  bytes[150] = 0x7f;
+  EXPECT_TRUE(co_await host->write(kFrom + 150, {0x7f}));
+  EXPECT_EQ(co_await held(), block_digests(kFrom, bytes));
+}
+
+// What lies beside the range in the same large block stays, as far as small blocks allow.
+Task<> an_erase_takes_no_more_than_the_smallest_blocks(Rack& rack) {
+  const auto host = co_await XfpHost::open(rack);
+  if (!host) co_return;
+  EXPECT_EQ((co_await host->erase(kFlash, 1 << 17, XFP_ERASE_ALL)).state, XFP_JOB_DONE);
+  for (std::uint32_t at = 0; at < 1 << 17; at += kBlock) {
+    EXPECT_TRUE(co_await host->write(kFlash + at, {0x00}));
+  }
+  const JobState job = co_await host->erase(kFlash + 2 * kBlock + 5, (1 << 16) - 10, XFP_ERASE_ALL);
+  EXPECT_EQ(job.state, XFP_JOB_DONE);
+  for (std::uint32_t at = 0; at < 1 << 17; at += kBlock) {
+    const bool is_inside = at >= 2 * kBlock && at < (1 << 16) + 2 * kBlock;
+    EXPECT_EQ(co_await host->read(kFlash + at, 1), ByteVector(1, is_inside ? 0xff : 0x00)) << at;
+  }
+}
+
+Task<> rubbish_ends_the_session_and_nothing_else(Rack& rack) {
+  const auto host = co_await XfpHost::open(rack);
+  if (!host) co_return;
+  for (const std::size_t size : {1U, 31U, 32U, 33U, 63U, 511U, 512U, 1000U, 16000U}) {
+    co_await host->send_bytes(pattern(static_cast<std::uint8_t>(size), size));
+    if (size % 512 == 0) co_await host->send_bytes({0});  // the end of the transfer
+    EXPECT_EQ(co_await host->next_status(), XFP_LOST) << size;
+    EXPECT_TRUE(co_await host->link.hello()) << size;
+  }
+  EXPECT_EQ((co_await host->hash(kFlash, 16)).state, XFP_JOB_DONE);
 }
 
 constexpr std::array kCases = {
@@ -288,7 +426,12 @@ constexpr std::array kCases = {
     UsbCase{"FramesOfAnOldSessionAreNotHeard", frames_of_an_old_session_are_not_heard},
     UsbCase{"ANewSessionWaitsForWhatTheChipDoes", a_new_session_waits_for_what_the_chip_does},
     UsbCase{"WhatCannotBeIsRefusedAndTheNextWorks", what_cannot_be_is_refused_and_the_next_works},
-    UsbCase{"MoreRequestsThanSlotsOnlyWait", more_requests_than_slots_only_wait},
+    UsbCase{"TheWholeBufferCanBeInFlight", the_whole_buffer_can_be_in_flight},
+    UsbCase{"WhatIsPackedArrivesAsItWas", what_is_packed_arrives_as_it_was},
+    UsbCase{"DigestsTellWhichBlockDiffers", digests_tell_which_block_differs},
+    UsbCase{"AnEraseTakesNoMoreThanTheSmallestBlocks",
+            an_erase_takes_no_more_than_the_smallest_blocks},
+    UsbCase{"RubbishEndsTheSessionAndNothingElse", rubbish_ends_the_session_and_nothing_else},
 };
 
 }  // namespace

@@ -33,13 +33,33 @@ Status check_fit(const Unit& unit) {
 
 void add_image(Unit& unit) {
   for (std::size_t i = 0; i < unit.image.parts().size(); ++i) {
-    unit.parts.push_back({unit.image.extents()[i], unit.image.parts()[i].bytes});
+    unit.parts.push_back(
+        {unit.image.extents()[i], unit.image.parts()[i].bytes, unit.image.digests()[i]});
   }
 }
 
 void add_serial(Unit& unit, const ProductSerial& serial, std::string_view text) {
   unit.serial_field = serial.field(text);
-  unit.parts.push_back({serial.extent(text), unit.serial_field});
+  unit.parts.push_back(
+      {serial.extent(text), unit.serial_field, block_digests(serial.address, unit.serial_field)});
+}
+
+// What the device holds is asked for only where it may be trusted: digests of cells that do not
+// hold would be right today.
+Task<Status> plan(Unit& unit, Cells cells) {
+  std::vector<PlannedPart> parts;
+  for (const UnitPart& part : unit.parts) {
+    PlannedPart planned;
+    planned.piece = {part.extent.address, part.bytes};
+    if (cells == Cells::kSound && unit.wire->measures()) {
+      planned.wanted = part.digests;
+      CO_TRY(planned.held, co_await unit.wire->digests(part.extent.address, part.extent.size));
+    }
+    parts.push_back(std::move(planned));
+  }
+  unit.plan = plan_work(std::move(parts),
+                        [&unit](std::uint32_t address) { return unit.wire->erase_unit(address); });
+  co_return Status();
 }
 
 }  // namespace
@@ -50,12 +70,13 @@ Task<Status> IdentifyStep::run(Unit& unit) const {
   add_image(unit);
   CO_TRY_STATUS(check_fit(unit));
   CO_TRY(const BegunUnit begun, co_await unit.record.begin(unit.wire->uid()));
-  unit.erase = begun.blank_is_true ? Erase::kNotBlank : Erase::kAll;
+  unit.erase = begun.cells == Cells::kUnknown ? Erase::kAll : Erase::kNotBlank;
+  unit.nonce = begun.nonce;
   if (unit.product.serial) {
     add_serial(unit, *unit.product.serial, begun.serial);
     CO_TRY_STATUS(check_fit(unit));
   }
-  co_return Status();
+  co_return co_await plan(unit, begun.cells);
 }
 
 }  // namespace gangd

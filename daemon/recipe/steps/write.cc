@@ -3,10 +3,9 @@
 namespace gangd {
 
 Task<Status> WriteStep::run(Unit& unit) const {
-  const Progress progress = unit.progress_of(verb(), unit.bytes());
-  for (const UnitPart& part : unit.parts) {
-    CO_TRY_STATUS((co_await unit.wire->write(part.extent.address, part.bytes, progress))
-                      .with_context(part.extent.name));
+  const Progress progress = unit.progress_of(verb(), unit.plan.bytes_to_write());
+  for (const WorkPlan::Piece& piece : unit.plan.write) {
+    CO_TRY_STATUS(co_await unit.wire->write(piece.address, piece.bytes, progress));
   }
   co_return Status();
 }

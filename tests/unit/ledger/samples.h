@@ -31,15 +31,31 @@ inline JobStarted job_started(const std::string& request) {
 }
 
 inline AttemptStarted attempt_started(EventId job, const std::string& uid, std::uint64_t index) {
-  return {job, "1", "1-1.4", uid, {number_at(index)}, {extent_named("serial")}};
+  return {job,
+          "1",
+          "1-1.4",
+          uid,
+          {number_at(index)},
+          {extent_named("serial")},
+          "00112233445566778899aabbccddeeff"};
 }
 
 inline AttemptEnded attempt_ended(EventId attempt, Verdict verdict) {
   if (verdict == Verdict::kPass) {
-    return {attempt, verdict,   "",     "",
-            "",      1'250'000, 65'536, {extent_named("tone.bin"), extent_named("serial")}};
+    return {attempt,
+            verdict,
+            "",
+            "",
+            "",
+            1'250'000,
+            4'096,
+            65'536,
+            {extent_named("tone.bin"), extent_named("serial")},
+            "device",
+            digest_of("loader").hex()};
   }
-  return {attempt, verdict, "stalled", "write 0x90000000: stalled", "write", 750'000, 0, {}};
+  return {attempt, verdict, "stalled", "write 0x90000000: stalled", "write", 750'000, 0, 0,
+          {},      "",      ""};
 }
 
 inline std::vector<LedgerEvent> sample_events() {

@@ -99,7 +99,7 @@ TEST_F(LedgerUnitRecordTest, BlankIsBelievedOnlyAfterAPass) {
       const auto begun = co_await record.begin("AA");
       EXPECT_TRUE(begun);
       attempt = *record.id();
-      co_return begun && begun->blank_is_true;
+      co_return begun && begun->cells != Cells::kUnknown;
     };
     const auto end = [&](Verdict verdict) -> Task<> {
       AttemptEnded ended;
@@ -118,7 +118,7 @@ TEST_F(LedgerUnitRecordTest, BlankIsBelievedOnlyAfterAPass) {
   });
   live([&](Records& records) -> Task<> {
     LedgerUnitRecord record = unit(records);
-    EXPECT_FALSE((co_await record.begin("BB"))->blank_is_true) << "never seen, from anywhere";
+    EXPECT_EQ((co_await record.begin("BB"))->cells, Cells::kUnknown) << "from anywhere";
   });
 }
 

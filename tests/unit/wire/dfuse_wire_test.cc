@@ -112,7 +112,7 @@ class DfuseWireTest : public testing::Test {
       const auto progress = [](std::uint64_t) {};
       CO_TRY_STATUS(co_await wire.erase(kFlash, bytes_.size(), Erase::kAll, progress));
       CO_TRY_STATUS(co_await wire.write(kFlash, bytes_, progress));
-      CO_TRY(const Sha256Digest digest, co_await wire.measure(kFlash, bytes_.size(), progress));
+      CO_TRY(const Sha256Digest digest, co_await wire.read_back(kFlash, bytes_.size(), progress));
       if (digest != sha256(bytes_)) co_return Error(Code::kMismatch, "measured something else");
       co_return Status();
     };
@@ -150,10 +150,10 @@ TEST_F(DfuseWireTest, MeasuresWhatTheChipHolds) {
   board_->chip().poke(4999, ByteVector{0x00});
   EXPECT_TRUE(run([this](Wire& wire) -> Task<Status> {
     const auto progress = [](std::uint64_t) {};
-    const auto digest = co_await wire.measure(kFlash, bytes_.size(), progress);
+    const auto digest = co_await wire.read_back(kFlash, bytes_.size(), progress);
     EXPECT_EQ(*digest, sha256(cells(0, bytes_.size())));
     EXPECT_NE(*digest, sha256(bytes_));
-    EXPECT_EQ(*co_await wire.measure(kFlash, 0, progress), sha256(ByteVector()));
+    EXPECT_EQ(*co_await wire.read_back(kFlash, 0, progress), sha256(ByteVector()));
     co_return Status();
   }));
 }
@@ -185,7 +185,7 @@ TEST_F(DfuseWireTest, WhatIsInNoMemoryIsRefusedByItsAddress) {
     EXPECT_EQ(words(below), "0x8fffffff is in no memory of the board");
     constexpr std::uint32_t kLast = kFlash + kFlashBytes - 1;
     EXPECT_TRUE((co_await wire.write(kLast, bytes_, progress)).failed_with(Code::kInvalid));
-    EXPECT_TRUE((co_await wire.measure(kLast, 2, progress)).failed_with(Code::kInvalid));
+    EXPECT_TRUE((co_await wire.read_back(kLast, 2, progress)).failed_with(Code::kInvalid));
     EXPECT_TRUE((co_await wire.erase(kLast, 2, Erase::kAll, progress)).failed_with(Code::kInvalid));
     co_return Status();
   }));

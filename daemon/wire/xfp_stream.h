@@ -1,0 +1,48 @@
+// Bytes on their way into a board's flash: as many frames in flight as the device has room for.
+#pragma once
+
+#include <optional>
+
+#include "loop/scope.h"
+#include "wire/wire.h"
+#include "wire/xfp_link.h"
+#include "wire/xfp_pieces.h"
+
+namespace gangd {
+
+class XfpStream {
+ public:
+  // All that is passed must outlive it.
+  XfpStream(XfpLink& link, std::uint32_t address, ByteView bytes, Progress& progress)
+      : link_(link),
+        address_(address),
+        pieces_(address, bytes, link.payload_max()),
+        progress_(progress),
+        size_(bytes.size()) {}
+
+  // Until all is written, or something fails. Nothing is on its way when it returns.
+  Task<Status> run();
+  // Before this everything is written, or need not be.
+  std::size_t written() const { return told_; }
+
+ private:
+  Task<> work(Scope& scope);
+  Task<Status> exchange(Scope& scope);
+  Task<> transmit(Scope& scope, ByteVector frame);
+  void fill(Scope& scope);
+  void tell();
+  // The first failure counts; it ends the rest.
+  void fail(Scope& scope, Error error);
+
+  XfpLink& link_;
+  const std::uint32_t address_;
+  XfpPieces pieces_;
+  Progress& progress_;
+  const std::size_t size_;
+  std::optional<XfpPieces::Piece> next_;
+  std::deque<XfpPieces::Piece> sent_;  // those without an answer
+  std::size_t told_ = 0;
+  Status outcome_;
+};
+
+}  // namespace gangd
