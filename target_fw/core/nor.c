@@ -7,10 +7,6 @@
 /* The pages of a layout are the largest blocks up to here. */
 #define LAYOUT_BLOCK_MAX (64u * 1024)
 
-/* Macronix, security register. */
-#define PROGRAM_FAILED 0x20u
-#define ERASE_FAILED 0x40u
-
 /* The first look comes a little before the time that the step usually takes, then one follows every
  * 1/32 of it. Without the early one, nothing would ever be seen to take less than is expected, and
  * what is expected would grow by the time of a look with each step. */
@@ -56,7 +52,7 @@ static bool prepare_step(struct nor* nor) {
     lose(nor);
     return false;
   }
-  const bool is_protected = nor->family != NOR_FAMILY_PLAIN && (status & NOR_STATUS_PROTECTED) != 0;
+  const bool is_protected = (status & nor->traits->protected_bits) != 0;
   if (is_protected || (status & NOR_STATUS_WRITE_ENABLED) == 0) {
     nor_send(nor, NOR_CMD_WRITE_DISABLE);
     fail(nor, DFU_ERR_WRITE);
@@ -154,17 +150,23 @@ static void write(void* self, uint32_t address, const uint8_t* bytes, uint32_t s
 
 /* What the chip says of an operation that it has ended. */
 static enum dfu_status outcome(struct nor* nor) {
-  uint8_t security = 0;
-  if (nor->family == NOR_FAMILY_PLAIN) return DFU_OK;
-  if (!nor_read_register(nor, NOR_CMD_READ_SECURITY, &security, 1) ||
-      security == NOR_STATUS_NO_ANSWER) {
+  const struct nor_traits* traits = nor->traits;
+  uint8_t flags = 0;
+  if (traits->flags == 0) return DFU_OK;
+  if (!nor_read_register(nor, traits->flags, &flags, 1) || flags == NOR_STATUS_NO_ANSWER) {
     nor->lost = true;
     return DFU_ERR_VENDOR;
   }
-  if (nor->operation == NOR_WRITE) {
-    return (security & PROGRAM_FAILED) != 0 ? DFU_ERR_PROG : DFU_OK;
+  const uint8_t failed =
+      nor->operation == NOR_WRITE ? traits->program_failed : traits->erase_failed;
+  if ((flags & (failed | traits->refused)) == 0) return DFU_OK;
+  /* A Micron part stays write-enabled after a failure: Linux micron-st.c. */
+  if (traits->flags_clear != 0 &&
+      (!nor_send(nor, traits->flags_clear) || !nor_send(nor, NOR_CMD_WRITE_DISABLE))) {
+    nor->lost = true;
   }
-  return (security & ERASE_FAILED) != 0 ? DFU_ERR_ERASE : DFU_OK;
+  if ((flags & traits->refused) != 0) return DFU_ERR_WRITE;
+  return nor->operation == NOR_WRITE ? DFU_ERR_PROG : DFU_ERR_ERASE;
 }
 
 /* What the step that runs takes on average. */
@@ -197,12 +199,12 @@ static void count_time(struct nor* nor) {
 }
 
 static void look(struct nor* nor) {
-  uint8_t status = 0;
+  bool busy = false;
   count_time(nor);
-  if (!nor_read_register(nor, NOR_CMD_READ_STATUS, &status, 1) || status == NOR_STATUS_NO_ANSWER) {
+  if (!nor_read_busy(nor, &busy)) {
     /* prepare_step() saw no protection bit, so these are lines that nobody drives. */
     lose(nor);
-  } else if ((status & NOR_STATUS_BUSY) == 0) {
+  } else if (!busy) {
     const enum dfu_status ended = outcome(nor);
     if (ended == DFU_OK) {
       end_step(nor);

@@ -57,7 +57,8 @@ struct nor {
 
   uint8_t id[NOR_ID_SIZE]; /* JEDEC; zeros if nothing answered */
   enum nor_family family;
-  bool from_sfdp; /* the part is what it says of itself, not our table */
+  const struct nor_traits* traits; /* of the family */
+  bool from_sfdp;                  /* the part is what it says of itself, not our table */
   struct sfdp_part part;
   const struct sfdp_erase_type* erase_type; /* of the erase that runs */
   enum nor_mode mode;

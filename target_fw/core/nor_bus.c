@@ -67,8 +67,17 @@ bool nor_read_register(struct nor* nor, uint8_t opcode, uint8_t* bytes, uint32_t
   return true;
 }
 
-bool nor_write_status(struct nor* nor, const uint8_t* bytes, uint32_t size) {
-  struct xspi_command command = command_of(nor, NOR_CMD_WRITE_STATUS);
+bool nor_read_busy(struct nor* nor, bool* busy) {
+  uint8_t status = 0;
+  const bool by_flags = (nor->part.busy & SFDP_BUSY_STATUS_BIT0) == 0;
+  const uint8_t opcode = by_flags ? NOR_CMD_READ_FLAG_STATUS : NOR_CMD_READ_STATUS;
+  if (!nor_read_register(nor, opcode, &status, 1) || status == NOR_STATUS_NO_ANSWER) return false;
+  *busy = by_flags ? (status & NOR_FLAG_STATUS_READY) == 0 : (status & NOR_STATUS_BUSY) != 0;
+  return true;
+}
+
+bool nor_write_status(struct nor* nor, uint8_t opcode, const uint8_t* bytes, uint32_t size) {
+  struct xspi_command command = command_of(nor, opcode);
   command.data_phase = phase_of(nor, XSPI_1);
   command.write = bytes;
   command.size = size;

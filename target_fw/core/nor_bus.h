@@ -14,11 +14,15 @@ enum {
   NOR_CMD_FAST_READ_4B = 0x0c,
   NOR_CMD_PROGRAM_4B = 0x12,
   NOR_CMD_READ_CONFIGURATION = 0x15,
-  NOR_CMD_READ_SECURITY = 0x2b,
-  NOR_CMD_PROGRAM_1_4_4 = 0x38, /* Macronix */
+  NOR_CMD_WRITE_STATUS_2 = 0x31, /* JESD216: quad enable of kind 6 */
+  NOR_CMD_PROGRAM_1_1_4_4B = 0x34,
+  NOR_CMD_READ_STATUS_2 = 0x35,
+  NOR_CMD_PROGRAM_1_4_4_4B = 0x3e,
   NOR_CMD_READ_SFDP = 0x5a,
   NOR_CMD_RESET_ENABLE = 0x66,
-  NOR_CMD_WRITE_CR2 = 0x72, /* Macronix octal */
+  NOR_CMD_READ_1_1_4_4B = 0x6c,
+  NOR_CMD_READ_FLAG_STATUS = 0x70, /* JESD216: the other way to see busy */
+  NOR_CMD_WRITE_CR2 = 0x72,        /* Macronix octal */
   NOR_CMD_RESET = 0x99,
   NOR_CMD_READ_ID = 0x9f,
   NOR_CMD_WAKE_UP = 0xab,
@@ -31,7 +35,7 @@ enum {
 enum {
   NOR_STATUS_BUSY = 0x01,
   NOR_STATUS_WRITE_ENABLED = 0x02,
-  NOR_STATUS_PROTECTED = 0x3c, /* Macronix: BP0..BP3 */
+  NOR_FLAG_STATUS_READY = 0x80,
   NOR_STATUS_NO_ANSWER = 0xff, /* lines that nobody drives */
 };
 
@@ -41,8 +45,11 @@ enum {
 bool nor_send(struct nor* nor, uint8_t opcode);
 /* At most 4 bytes. */
 bool nor_read_register(struct nor* nor, uint8_t opcode, uint8_t* bytes, uint32_t size);
-/* Status, then configuration registers; SPI mode only. */
-bool nor_write_status(struct nor* nor, const uint8_t* bytes, uint32_t size);
+/* False, too, if there is no answer. As the part shows it: in the status register, or in the flag
+ * status register. */
+bool nor_read_busy(struct nor* nor, bool* busy);
+/* Status registers with their write enable; SPI mode only. */
+bool nor_write_status(struct nor* nor, uint8_t opcode, const uint8_t* bytes, uint32_t size);
 /* A volatile register of a Macronix octal part, with its write enable. */
 bool nor_write_cr2(struct nor* nor, uint32_t address, uint8_t value);
 /* SPI mode only. */

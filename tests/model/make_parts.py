@@ -8,6 +8,7 @@ CLOCKS = ("read", "spi", "quad", "octal_str", "octal_dtr", "sfdp", "low_power_sp
           "low_power_quad")
 WAITS = ("power_up", "deep_power_down_exit", "reset", "reset_busy", "suspend")
 BITS = ("program_fail_bit", "erase_fail_bit", "protection_bits", "quad_enable_bit")
+MAKERS = {"macronix": "kMacronix", "micron": "kMicron", "winbond": "kWinbond", "issi": "kIssi"}
 
 
 def microseconds(number):
@@ -48,6 +49,12 @@ def erase_type(erase):
             f".low_power_time = {low_power}}}")
 
 
+def quad_program(part):
+    quad = part.get("program_quad", {"opcode": 0, "address_lanes": 0})
+    return (f"{{.opcode = {quad['opcode']:#x}, .opcode_4byte = {quad.get('opcode_4byte', 0):#x}, "
+            f".address_lanes = {quad['address_lanes']}}}")
+
+
 def arrays(index, part):
     content = ", ".join(f"{byte:#04x}" for byte in sfdp_of(part))
     erases = ", ".join(erase_type(e) for e in sorted(part["erase"], key=lambda e: e["size"]))
@@ -64,6 +71,7 @@ def row(index, part):
         ("name", f'"{part["name"]}"'),
         ("jedec_id", f"{{{jedec_id}}}"),
         ("bus", {"quad": "Part::Bus::kQuad", "octal": "Part::Bus::kOctal"}[part["bus"]]),
+        ("maker", f"Part::Maker::{MAKERS[part['maker']]}"),
         ("size", part["size"]),
         ("page_size", part["page_size"]),
         ("four_byte", flag(part["four_byte"])),
@@ -72,6 +80,8 @@ def row(index, part):
         ("sfdp", f"kSfdp{index}"),
         *((name, microseconds(part[f"{name}_us"])) for name in WAITS),
         *((name, f"{part[name]:#x}") for name in BITS),
+        ("program_quad", quad_program(part)),
+        ("read_1_4_4_dummies", part.get("read_1_4_4_dummies", 0)),
         ("clock", "{%s}" % ", ".join(
             f".{name} = {clock[name] * 1_000_000}" for name in CLOCKS if name in clock)),
         ("times", array_times(part["times"])),

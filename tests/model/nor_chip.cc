@@ -65,6 +65,10 @@ void NorChip::weaken_bit(std::uint32_t address, unsigned bit) {
 void NorChip::protect(bool all) {
   silicon_->protect(all);
 }
+void NorChip::lock_block(std::uint32_t address) {
+  CHECK(address < part_.size);
+  silicon_->locked_block = address;
+}
 void NorChip::be_slow(bool slow) {
   silicon_->slow = slow;
 }

@@ -71,6 +71,8 @@ class NorChip {
   void weaken_bit(std::uint32_t address, unsigned bit);
   // Block protection bits in the status register, as a production tester may leave them.
   void protect(bool all);
+  // The largest block around this address takes no erase and no program, by a bit of its own.
+  void lock_block(std::uint32_t address);
   // Operations take the maximum time of the data sheet, not the typical one.
   void be_slow(bool slow);
   // Powers up in this mode instead of the part's own (a non-volatile setting left by a tester).

@@ -84,6 +84,18 @@ class Bench {
     EXPECT_EQ(nor.memory.read(nor.memory.self, kBase + at, bytes.data(), size), DFU_OK);
     return bytes;
   }
+  // By hand, in SPI mode.
+  std::uint8_t read_register(std::uint8_t opcode) {
+    std::uint8_t value = 0;
+    xspi_command command{};
+    command.instruction_phase.lanes = command.data_phase.lanes = 1;
+    command.instruction = opcode;
+    command.instruction_size = 1;
+    command.read = &value;
+    command.size = 1;
+    now += chip.run(command, now, 20'000'000);
+    return value;
+  }
   Bytes peek(std::uint32_t at, std::uint32_t size) const {
     Bytes bytes(size);
     chip.peek(at, bytes);
@@ -102,6 +114,7 @@ class Bench {
   ::nor nor{};
   std::uint64_t polls = 0;
   std::uint64_t commands = 0;
+  std::uint64_t register_writes = 0;  // of status registers
   bool controller_broken = false;
   bool octal_reads_garbled = false;  // a delay that does not fit
 
@@ -117,6 +130,7 @@ class Bench {
     EXPECT_LE(lanes, bench.bus.lanes_max) << "that many lanes are not wired";
     EXPECT_TRUE(command->read == nullptr || command->write == nullptr);
     bench.commands += 1;
+    if (command->instruction == 0x01 || command->instruction == 0x31) bench.register_writes += 1;
     bench.now += bench.chip.run(*command, bench.now, bench.hz);
     if (bench.octal_reads_garbled && command->data_phase.lanes == 8 && command->read != nullptr) {
       for (std::uint32_t i = 0; i < command->size; ++i) {

@@ -89,6 +89,29 @@ TEST(Sfdp, OctalTablesOfMx66uw1g45g) {
   EXPECT_EQ(part.octal.enable_value, 2);
 }
 
+// Dword 10 is 00994a24h, 11 is e1038e8bh; table FF84 begins with ffffe7ffh, ffffdc21h.
+TEST(Sfdp, FlagStatusAnd4ByteOpcodesOfMt25ql512) {
+  sfdp_part part;
+  ASSERT_TRUE(parse(sfdp_of("MT25QL512ABB"), part));
+  EXPECT_EQ(part.size, 64u << 20);
+  EXPECT_EQ(part.page_typical_us, 120u);  // (14 + 1) * 8 us
+  EXPECT_EQ(part.page_max_us, 2880u);     // * 2 * (11 + 1)
+  ASSERT_EQ(part.erase_types_count, 3);
+  EXPECT_EQ(part.erase_types[0].max_ms, 480u);  // (2 + 1) * 16 ms * 2 * (4 + 1)
+  EXPECT_EQ(part.erase_types[0].opcode_4byte, 0x21);
+  EXPECT_EQ(part.erase_types[1].size, 32768u);
+  EXPECT_EQ(part.erase_types[1].opcode_4byte, 0) << "there is none";
+  EXPECT_EQ(part.erase_types[2].typical_ms, 160u);
+  EXPECT_EQ(part.erase_types[2].opcode_4byte, 0xdc);
+  EXPECT_EQ(part.chip_erase_max_ms, 1280000u);  // (1 + 1) * 64 s * 10
+  EXPECT_EQ(part.busy, SFDP_BUSY_FLAG_STATUS_BIT7);
+  EXPECT_EQ(part.quad_enable, SFDP_QUAD_NO_BIT);
+  EXPECT_EQ(part.read_1_1_4.dummies, 8);  // 7 wait states, 1 mode clock
+  EXPECT_TRUE(part.has_4byte_opcodes);
+  EXPECT_TRUE(part.has_read_1_1_4_4byte);
+  EXPECT_TRUE(part.has_program_1_1_4_4byte);
+}
+
 // The table for blank SFDP must not say anything else than the parts do.
 TEST(Sfdp, TheIdTableAgreesWithSfdpAndWithTheModels) {
   for (const Part& model : parts()) {
@@ -119,8 +142,11 @@ TEST(Sfdp, TheIdTableAgreesWithSfdpAndWithTheModels) {
     EXPECT_EQ(table.read_1_1_4.opcode, said.read_1_1_4.opcode);
     EXPECT_EQ(table.read_1_1_4.dummies, said.read_1_1_4.dummies);
     EXPECT_EQ(table.read_1_4_4.opcode, said.read_1_4_4.opcode);
-    EXPECT_EQ(table.quad_enable == SFDP_QUAD_SR1_BIT6, said.quad_enable == SFDP_QUAD_SR1_BIT6);
-    EXPECT_EQ(table.busy & SFDP_BUSY_STATUS_BIT0, said.busy & SFDP_BUSY_STATUS_BIT0);
+    EXPECT_EQ(table.quad_enable, said.quad_enable);
+    EXPECT_EQ(table.busy, said.busy);
+    EXPECT_EQ(table.has_read_1_1_4_4byte, said.has_read_1_1_4_4byte);
+    EXPECT_EQ(table.has_program_1_1_4_4byte, said.has_program_1_1_4_4byte);
+    EXPECT_EQ(table.has_program_1_4_4_4byte, said.has_program_1_4_4_4byte);
     EXPECT_EQ(table.soft_reset, said.soft_reset);
     EXPECT_EQ(table.wake_up_us, said.wake_up_us);
     EXPECT_EQ(table.has_4byte_opcodes, said.has_4byte_opcodes);
