@@ -4,7 +4,7 @@
 
 #include "target_fw/core/nor_bus.h"
 
-/* The pages of a layout are the largest blocks up to here. */
+/* The pages of a layout are the largest blocks of a chip up to here. */
 #define LAYOUT_BLOCK_MAX (64u * 1024)
 
 /* The first look comes a little before the time that the step usually takes, then one follows every
@@ -47,7 +47,7 @@ static uint64_t limit_us(const struct nor* nor) {
 static bool prepare_step(struct nor* nor) {
   uint8_t status = 0;
   if (!nor_send(nor, NOR_CMD_WRITE_ENABLE) ||
-      !nor_read_register(nor, NOR_CMD_READ_STATUS, &status, 1) || status == NOR_STATUS_NO_ANSWER ||
+      !nor_read_status(nor, NOR_CMD_READ_STATUS, NOR_STATUS_WRITE_ENABLED, &status) ||
       (status & NOR_STATUS_BUSY) != 0) {
     lose(nor);
     return false;
@@ -153,7 +153,7 @@ static enum dfu_status outcome(struct nor* nor) {
   const struct nor_traits* traits = nor->traits;
   uint8_t flags = 0;
   if (traits->flags == 0) return DFU_OK;
-  if (!nor_read_register(nor, traits->flags, &flags, 1) || flags == NOR_STATUS_NO_ANSWER) {
+  if (!nor_read_status(nor, traits->flags, 0, &flags)) {
     nor->lost = true;
     return DFU_ERR_VENDOR;
   }
@@ -283,12 +283,13 @@ enum dfu_status nor_start(struct nor* nor, const struct nor_config* config) {
   }
   nor->erase_all_us = nor->part.chip_erase_typical_ms * 1000;
   nor->page_us = nor->part.page_typical_us;
+  const uint32_t layout_block_max = config->bus->dual ? 2 * LAYOUT_BLOCK_MAX : LAYOUT_BLOCK_MAX;
   nor->memory = (struct memory){
       .self = nor,
       .name = config->name,
       .geometry = {.address = config->address,
                    .size = nor->part.size,
-                   .erase_size = fitting_type(nor, 0, LAYOUT_BLOCK_MAX)->size,
+                   .erase_size = fitting_type(nor, 0, layout_block_max)->size,
                    .write_size = 1,
                    .erase_min = nor->part.erase_types[0].size,
                    .bank_size = nor->part.size},

@@ -50,6 +50,9 @@ struct nor_access {
   bool erase_4byte; /* by the opcodes that take four address bytes */
 };
 
+/* Bytes of the longest register. */
+#define NOR_REGISTER_MAX 4
+
 /* To look at only; everything is set by nor_start(). */
 struct nor {
   struct nor_config config;
@@ -59,12 +62,14 @@ struct nor {
   enum nor_family family;
   const struct nor_traits* traits; /* of the family */
   bool from_sfdp;                  /* the part is what it says of itself, not our table */
-  struct sfdp_part part;
+  struct sfdp_part part;           /* sizes are those of a pair of chips, where there is one */
   const struct sfdp_erase_type* erase_type; /* of the erase that runs */
   enum nor_mode mode;
   struct nor_access access;
 
-  bool lost; /* must be found again before the next operation */
+  uint8_t twin[NOR_REGISTER_MAX]; /* what the second chip said when a register was read last; with
+                                     one chip, what that said */
+  bool lost;                      /* must be found again before the next operation */
   enum nor_operation operation;
   enum memory_state state;
   enum dfu_status status;

@@ -43,10 +43,12 @@ enum {
 
 /* An instruction alone. */
 bool nor_send(struct nor* nor, uint8_t opcode);
-/* At most 4 bytes. */
+/* At most NOR_REGISTER_MAX bytes. What a second chip says is then in nor->twin. */
 bool nor_read_register(struct nor* nor, uint8_t opcode, uint8_t* bytes, uint32_t size);
-/* False, too, if there is no answer. As the part shows it: in the status register, or in the flag
- * status register. */
+/* One byte of one or two chips: the bits in `of_both` are set if both have them, the others if one
+ * has. False, too, if a chip does not answer. */
+bool nor_read_status(struct nor* nor, uint8_t opcode, uint8_t of_both, uint8_t* status);
+/* The same of busy, which a part shows in its status register or in its flag status register. */
 bool nor_read_busy(struct nor* nor, bool* busy);
 /* Status registers with their write enable; SPI mode only. */
 bool nor_write_status(struct nor* nor, uint8_t opcode, const uint8_t* bytes, uint32_t size);
@@ -58,6 +60,9 @@ bool nor_read_array(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size)
 /* Within one page. The bytes are copied. */
 bool nor_program(struct nor* nor, uint32_t at, const uint8_t* bytes, uint32_t size);
 bool nor_erase_at(struct nor* nor, uint32_t at);
+
+/* How many lanes each chip has. */
+uint8_t nor_lanes(const struct nor* nor);
 
 /* nor_start.c: finds the chip and enters the best mode allowed. Blocks as nor_start() says. */
 enum dfu_status nor_connect(struct nor* nor);

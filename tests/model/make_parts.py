@@ -72,6 +72,7 @@ def row(index, part):
         ("jedec_id", f"{{{jedec_id}}}"),
         ("bus", {"quad": "Part::Bus::kQuad", "octal": "Part::Bus::kOctal"}[part["bus"]]),
         ("maker", f"Part::Maker::{MAKERS[part['maker']]}"),
+        ("dies", part.get("dies", 1)),
         ("size", part["size"]),
         ("page_size", part["page_size"]),
         ("four_byte", flag(part["four_byte"])),

@@ -44,8 +44,12 @@ Time bus_time(const xspi_command& signals, std::uint32_t clock_hz) {
 
 }  // namespace
 
-NorChip::Silicon::Silicon(const Part& part, std::uint64_t seed)
-    : cells(sim::Prng(seed).fork()), part_(part), prng_(sim::Prng(seed + 1).fork()) {}
+NorChip::Silicon::Silicon(const Part& part, std::uint64_t seed,
+                          std::vector<std::string>& complaints)
+    : cells(sim::Prng(seed).fork()),
+      part_(part),
+      complaints_(complaints),
+      prng_(sim::Prng(seed + 1).fork()) {}
 
 void NorChip::Silicon::forget_volatile() {
   state_ = {};

@@ -19,7 +19,8 @@ class NorChip::Silicon {
   // What a test has ordered for one operation.
   enum class Fate { kNormal, kCut, kFail, kSkip, kHang };
 
-  Silicon(const Part& part, std::uint64_t seed);
+  // What it complains of is added to `complaints`.
+  Silicon(const Part& part, std::uint64_t seed, std::vector<std::string>& complaints);
 
   void power_on(Time now);
   void power_off(Time now);
@@ -37,7 +38,6 @@ class NorChip::Silicon {
   Mode power_up_mode = Mode::kSpi;
   std::optional<std::uint32_t> locked_block;  // an address in it
   std::uint64_t operations = 0;
-  std::vector<std::string> complaints;
 
  private:
   struct Operation {
@@ -68,7 +68,7 @@ class NorChip::Silicon {
   std::uint8_t status() const;
   std::uint8_t security() const;
   std::uint8_t flag_status() const;
-  void complain(std::string sentence) { complaints.push_back(std::move(sentence)); }
+  void complain(std::string sentence) { complaints_.push_back(std::move(sentence)); }
 
   // nor_operations.cc: what takes time
   void settle(Time now);
@@ -89,6 +89,7 @@ class NorChip::Silicon {
   const ArrayTimes& times() const { return low_power() ? part_.low_power_times : part_.times; }
 
   const Part& part_;
+  std::vector<std::string>& complaints_;
   sim::Prng prng_;
   std::map<std::uint64_t, Fate> fates_;  // by number of the operation
 

@@ -58,6 +58,8 @@ struct Part {
   std::array<std::uint8_t, 3> jedec_id{};
   Bus bus = Bus::kQuad;
   Maker maker = Maker::kMacronix;
+  std::uint32_t dies = 1;  // 2: two chips side by side, each with half of the lanes and the bytes
+  // These and the erase types are those of all dies together; the rest is of each.
   std::uint32_t size = 0;
   std::uint32_t page_size = 0;
   bool four_byte = false;        // knows 4-byte addresses

@@ -135,7 +135,7 @@ TEST(Sfdp, TheIdTableAgreesWithSfdpAndWithTheModels) {
     for (unsigned i = 0; i < said.erase_types_count; ++i) {
       const sfdp_erase_type& type = table.erase_types[i];
       EXPECT_EQ(std::memcmp(&type, &said.erase_types[i], sizeof(type)), 0);
-      EXPECT_EQ(type.size, model.erase_types[i].size);
+      EXPECT_EQ(type.size, model.erase_types[i].size / model.dies);
       EXPECT_EQ(type.typical_ms, milliseconds(model.erase_types[i].time.typical));
       EXPECT_EQ(type.max_ms, milliseconds(model.erase_types[i].time.maximum));
     }

@@ -302,6 +302,41 @@ TEST(NorChip, MicronReadsAndProgramsOnFourLanesWithFourAddressBytes) {
   EXPECT_EQ(pins.complaints(), "");
 }
 
+TEST(NorChip, TwoDiesAnswerInTurn) {
+  Pins pins("MT25TL01G");
+  EXPECT_EQ(pins.read_register(0x9f, 6), (Bytes{0x20, 0x20, 0xba, 0xba, 0x20, 0x20}));
+  pins.chip.poke(0x101, Bytes{1, 2, 3});
+  EXPECT_EQ(pins.peek(0x100, 5), (Bytes{0xff, 1, 2, 3, 0xff}));
+  EXPECT_EQ(pins.receive(pins.command(0x0c, 4, 0x100, 8), 4), (Bytes{0xff, 1, 2, 3}));
+  pins.chip.fail_operation(0);
+  pins.send(0x06);
+  pins.transmit(pins.command(0x12, 4, 0x200), {4, 5, 6, 7});
+  pins.now = pins.chip.busy_until();
+  EXPECT_EQ(pins.read_register(0x70, 2), (Bytes{0x80, 0x90})) << "the second has failed";
+  EXPECT_EQ(pins.peek(0x200, 4), (Bytes{4, 0xff, 6, 0xff}));
+  EXPECT_EQ(pins.complaints(), "");
+  pins.receive(pins.command(0x0c, 4, 0x101, 8), 2);
+  EXPECT_NE(pins.complaints(), "") << "an odd address";
+  pins.read_register(0x05, 1);
+  EXPECT_NE(pins.complaints(), "") << "a byte of one alone";
+}
+
+TEST(NorChip, TwoDiesEraseAndAreCutTogether) {
+  Pins pins("MT25TL01G");
+  pins.chip.poke(0x20000 - 2, Bytes(4, 0x00));
+  pins.send(0x06);
+  pins.send(pins.command(0xdc, 4, 0));
+  pins.now = pins.chip.busy_until();
+  EXPECT_EQ(pins.read_register(0x70, 2), (Bytes{0x80, 0x80}));
+  EXPECT_EQ(pins.peek(0x20000 - 2, 4), (Bytes{0xff, 0xff, 0x00, 0x00})) << "128 KiB";
+  pins.chip.cut_power_at_operation(0);
+  pins.send(0x06);
+  pins.send(pins.command(0xdc, 4, 0x20000));
+  EXPECT_TRUE(pins.chip.cut());
+  EXPECT_FALSE(pins.chip.powered());
+  EXPECT_EQ(pins.complaints(), "");
+}
+
 TEST(NorChip, WinbondHasItsQuadBitInTheSecondStatusRegister) {
   Pins pins("W25Q128JV");
   pins.send(0x06);
