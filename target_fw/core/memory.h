@@ -54,7 +54,7 @@ struct memory {
   /* Goes on with the operation, and says how it stands. */
   struct memory_progress (*poll)(void* self);
   /* Reads at the speed of the bus; at most 4096 bytes. While an operation runs, only from another
-   * bank than the one that it works on. */
+   * bank than the one that it works on, or DFU_ERR_ADDRESS. */
   enum dfu_status (*read)(void* self, uint32_t address, uint8_t* bytes, uint32_t size);
   /* The chip forgets all that is not in its cells, and is found again: what is read then was
    * written. Not while an operation runs; blocks for at most 0.5 s. */

@@ -238,10 +238,24 @@ static struct memory_progress poll(void* self) {
   return progress;
 }
 
+/* Whether a read would meet what runs: the chip answers nonsense in a bank that it works on. */
+static bool is_worked_on(const struct nor* nor, uint32_t at, uint32_t size) {
+  const uint32_t bank = nor->memory.geometry.bank_size;
+  if (nor->state != MEMORY_BUSY || size == 0) return false;
+  if (nor->operation == NOR_ERASE_ALL) return true;
+  const uint32_t worked_size =
+      nor->operation == NOR_ERASE ? nor->erase_type->size : nor->write_left;
+  const uint32_t first = nor->write_at / bank;
+  const uint32_t last = (nor->write_at + worked_size - 1) / bank;
+  return (at + size - 1) / bank >= first && at / bank <= last;
+}
+
 static enum dfu_status read(void* self, uint32_t address, uint8_t* bytes, uint32_t size) {
   struct nor* nor = nor_of(self);
+  const uint32_t at = address - nor->config.address;
+  if (is_worked_on(nor, at, size)) return DFU_ERR_ADDRESS;
   if (!find_again(nor)) return DFU_ERR_VENDOR;
-  if (nor_read_array(nor, address - nor->config.address, bytes, size)) return DFU_OK;
+  if (nor_read_array(nor, at, bytes, size)) return DFU_OK;
   nor->lost = true;
   return DFU_ERR_VENDOR;
 }
@@ -292,7 +306,7 @@ enum dfu_status nor_start(struct nor* nor, const struct nor_config* config) {
                    .erase_size = fitting_type(nor, 0, layout_block_max)->size,
                    .write_size = 1,
                    .erase_min = nor->part.erase_types[0].size,
-                   .bank_size = nor->part.size},
+                   .bank_size = nor->part.size / nor_banks(nor->id)},
       .readable = true,
       .erasable = true,
       .writable = true,

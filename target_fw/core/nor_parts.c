@@ -15,6 +15,20 @@ struct row {
   struct sfdp_part part;
 };
 
+/* As the Macronix octal parts with SFDP have it; assumed of the one without. */
+#define MACRONIX_OCTAL        \
+  {.present = true,           \
+   .inverse_extension = true, \
+   .swapped = true,           \
+   .read_dtr_opcode = 0xee,   \
+   .read_dtr_dummies = 20,    \
+   .status_address_size = 4,  \
+   .status_dummies = 4,       \
+   .enable_opcode = 0x72,     \
+   .enable_address = 0,       \
+   .enable_value = 2,         \
+   .volatile_registers = 0}
+
 /* The figures are those that these parts state where their SFDP is not blank; their sources are in
  * tests/model/parts.toml, and a test holds the two together. */
 static const struct row rows[] = {
@@ -34,17 +48,41 @@ static const struct row rows[] = {
       .soft_reset = true,
       .wake_up_us = 30,
       .has_4byte_opcodes = true,
-      .octal = {.present = true,
-                .inverse_extension = true,
-                .swapped = true,
-                .read_dtr_opcode = 0xee,
-                .read_dtr_dummies = 20,
-                .status_address_size = 4,
-                .status_dummies = 4,
-                .enable_opcode = 0x72,
-                .enable_address = 0,
-                .enable_value = 2,
-                .volatile_registers = 0}}},
+      .octal = MACRONIX_OCTAL}},
+    {{0xc2, 0x81, 0x39}, /* MX25UW25645G */
+     {.size = 32u << 20,
+      .page_size = 256,
+      .address = SFDP_ADDRESS_3_OR_4,
+      .has_times = true,
+      .page_typical_us = 152,
+      .page_max_us = 4256,
+      .chip_erase_typical_ms = 76000,
+      .chip_erase_max_ms = 1520000,
+      .erase_types_count = 2,
+      .erase_types = {{4096, 0x20, 0x21, 25, 500}, {65536, 0xd8, 0xdc, 256, 5120}},
+      .quad_enable = SFDP_QUAD_NO_BIT,
+      .busy = SFDP_BUSY_STATUS_BIT0,
+      .soft_reset = true,
+      .wake_up_us = 30,
+      .has_4byte_opcodes = true,
+      .octal = MACRONIX_OCTAL}},
+    {{0xc2, 0x85, 0x3a}, /* MX25LM51245G, whose SFDP is blank on older chips */
+     {.size = 64u << 20,
+      .page_size = 256,
+      .address = SFDP_ADDRESS_3_OR_4,
+      .has_times = true,
+      .page_typical_us = 152,
+      .page_max_us = 4864,
+      .chip_erase_typical_ms = 96000,
+      .chip_erase_max_ms = 2304000,
+      .erase_types_count = 2,
+      .erase_types = {{4096, 0x20, 0x21, 25, 600}, {65536, 0xd8, 0xdc, 256, 6144}},
+      .quad_enable = SFDP_QUAD_NO_BIT,
+      .busy = SFDP_BUSY_STATUS_BIT0,
+      .soft_reset = true,
+      .wake_up_us = 30,
+      .has_4byte_opcodes = true,
+      .octal = MACRONIX_OCTAL}},
     {{0xc2, 0x28, 0x17}, /* MX25R6435F */
      {.size = 8u << 20,
       .page_size = 256,
@@ -173,6 +211,14 @@ static const struct nor_traits traits[] = {
 
 const struct nor_traits* nor_traits(enum nor_family family) {
   return &traits[family];
+}
+
+/* J. Liao (Macronix) on the linux-mtd list, 1 February 2024: LW and UW read while they write, and
+ * have four banks, LM and UM do not. The second byte is 81h or 84h for UW, 86h for LW. */
+uint32_t nor_banks(const uint8_t id[NOR_ID_SIZE]) {
+  const bool rww =
+      id[0] == MANUFACTURER_MACRONIX && (id[1] == 0x81 || id[1] == 0x84 || id[1] == 0x86);
+  return rww ? 4 : 1;
 }
 
 const struct sfdp_part* nor_part_of_id(const uint8_t id[NOR_ID_SIZE]) {

@@ -35,6 +35,9 @@ struct nor_traits {
 
 const struct nor_traits* nor_traits(enum nor_family family);
 
+/* Into how many banks of equal size it is divided, each readable while another is worked on. */
+uint32_t nor_banks(const uint8_t id[NOR_ID_SIZE]);
+
 /* The row of this JEDEC id, or NULL. */
 const struct sfdp_part* nor_part_of_id(const uint8_t id[NOR_ID_SIZE]);
 

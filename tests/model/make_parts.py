@@ -57,9 +57,9 @@ def quad_program(part):
 
 def arrays(index, part):
     content = ", ".join(f"{byte:#04x}" for byte in sfdp_of(part))
+    sfdp = f"constexpr std::uint8_t kSfdp{index}[] = {{{content}}};\n" if content else ""
     erases = ", ".join(erase_type(e) for e in sorted(part["erase"], key=lambda e: e["size"]))
-    return (f"constexpr std::uint8_t kSfdp{index}[] = {{{content}}};\n"
-            f"constexpr EraseType kErase{index}[] = {{{erases}}};\n")
+    return sfdp + f"constexpr EraseType kErase{index}[] = {{{erases}}};\n"
 
 
 def row(index, part):
@@ -78,7 +78,7 @@ def row(index, part):
         ("four_byte", flag(part["four_byte"])),
         ("swaps_octal_dtr", flag(part["swaps_octal_dtr"])),
         ("banks", part["banks"]),
-        ("sfdp", f"kSfdp{index}"),
+        ("sfdp", f"kSfdp{index}" if part["sfdp"] else "{}"),
         *((name, microseconds(part[f"{name}_us"])) for name in WAITS),
         *((name, f"{part[name]:#x}") for name in BITS),
         ("program_quad", quad_program(part)),

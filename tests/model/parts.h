@@ -62,10 +62,10 @@ struct Part {
   // These and the erase types are those of all dies together; the rest is of each.
   std::uint32_t size = 0;
   std::uint32_t page_size = 0;
-  bool four_byte = false;        // knows 4-byte addresses
-  bool swaps_octal_dtr = false;  // in octal DTR the two bytes of each word change places
-  std::uint32_t banks = 1;       // of equal size, each readable while another is written
-  std::span<const std::uint8_t> sfdp;
+  bool four_byte = false;              // knows 4-byte addresses
+  bool swaps_octal_dtr = false;        // in octal DTR the two bytes of each word change places
+  std::uint32_t banks = 1;             // of equal size, each readable while another is written
+  std::span<const std::uint8_t> sfdp;  // empty: reads as 0xFF
 
   std::chrono::nanoseconds power_up{};
   std::chrono::nanoseconds deep_power_down_exit{};

@@ -13,6 +13,8 @@ const BenchOptions kBoards[] = {
     {},
     {.mode_max = NOR_OCTAL_STR},
     {.mode_max = NOR_SPI},
+    {.part = "MX25UW25645G"},
+    {.part = "MX25LM51245G"},
     {.part = "MX25R6435F", .lanes = 4},
     {.part = "MX25R6435F", .lanes = 1},
     {.part = "MT25QL512ABB", .lanes = 4},

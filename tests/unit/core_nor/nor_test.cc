@@ -25,6 +25,11 @@ const Way kWays[] = {
     {"OctalStr", {.mode_max = NOR_OCTAL_STR}, NOR_OCTAL_STR},
     {"OctalPartOnFourLanes", {.lanes = 4}, NOR_SPI},
     {"OctalPartInSpi", {.mode_max = NOR_SPI}, NOR_SPI},
+    {"Uw25645", {.part = "MX25UW25645G"}, NOR_OCTAL_DTR},
+    {"Uw25645Str", {.part = "MX25UW25645G", .mode_max = NOR_OCTAL_STR}, NOR_OCTAL_STR},
+    {"Lm51245", {.part = "MX25LM51245G"}, NOR_OCTAL_DTR},
+    {"Lm51245Str", {.part = "MX25LM51245G", .mode_max = NOR_OCTAL_STR}, NOR_OCTAL_STR},
+    {"Lm51245InSpi", {.part = "MX25LM51245G", .mode_max = NOR_SPI}, NOR_SPI},
     {"Quad", {.part = "MX25R6435F", .lanes = 4}, NOR_QUAD},
     {"QuadPartOnOneLane", {.part = "MX25R6435F", .lanes = 1}, NOR_SPI},
     {"QuadPartInSpi", {.part = "MX25R6435F", .mode_max = NOR_SPI}, NOR_SPI},
@@ -47,7 +52,7 @@ TEST_P(NorWays, Identifies) {
   Bench bench(GetParam().options);
   ASSERT_EQ(bench.start(), DFU_OK);
   EXPECT_EQ(bench.nor.mode, GetParam().expected);
-  EXPECT_TRUE(bench.nor.from_sfdp);
+  EXPECT_EQ(bench.nor.from_sfdp, !bench.part.sfdp.empty());
   EXPECT_EQ(bench.nor.memory.geometry.address, kBase);
   EXPECT_EQ(bench.nor.memory.geometry.size, bench.part.size);
   EXPECT_EQ(bench.nor.memory.geometry.erase_size, bench.block());
@@ -321,6 +326,62 @@ TEST(Nor, AnMx25rIsTakenToItsHighPerformance) {
   const Time before = bench.now;
   ASSERT_EQ(bench.write(0, Bytes(4096, 0)), DFU_OK);
   EXPECT_LT(bench.now - before, 16 * bench.part.low_power_times.page_program.typical / 3);
+  EXPECT_EQ(bench.complaints(), "");
+}
+
+// Every bank while every other one is erased or written, as the geometry promises.
+TEST_P(NorWays, ReadsOneBankWhileItWorksOnAnother) {
+  Bench bench(GetParam().options);
+  ASSERT_EQ(bench.start(), DFU_OK);
+  memory& memory = bench.nor.memory;
+  const std::uint32_t bank = memory.geometry.bank_size;
+  ASSERT_EQ(bank, bench.part.size / bench.part.banks);
+  const Bytes bytes = noise(1000);
+  for (std::uint32_t i = 0; i < bench.part.banks; ++i) bench.chip.poke(i * bank, bytes);
+  const auto check = [&](std::uint32_t worked_on) {
+    for (std::uint32_t i = 0; i < bench.part.banks; ++i) {
+      Bytes read(1000);
+      const dfu_status status = memory.read(&bench.nor, kBase + i * bank, read.data(), 1000);
+      EXPECT_EQ(status, i == worked_on ? DFU_ERR_ADDRESS : DFU_OK);
+      if (i != worked_on) EXPECT_EQ(read, bytes);
+      EXPECT_EQ(memory.poll(&bench.nor).state, MEMORY_BUSY) << "the read did not disturb it";
+    }
+  };
+  for (std::uint32_t i = 0; i < bench.part.banks; ++i) {
+    const std::uint32_t at = (i + 1) * bank - bench.block();
+    memory.erase(&bench.nor, kBase + at, bench.block());
+    check(i);
+    EXPECT_EQ(bench.finish(), DFU_OK);
+    memory.write(&bench.nor, kBase + at, bytes.data(), 1000);
+    check(i);
+    EXPECT_EQ(bench.finish(), DFU_OK);
+    EXPECT_EQ(bench.read(at, 1000), bytes);
+  }
+  EXPECT_EQ(bench.complaints(), "");
+}
+
+TEST_P(NorWays, ReadsNothingThatIsWorkedOn) {
+  Bench bench(GetParam().options);
+  ASSERT_EQ(bench.start(), DFU_OK);
+  memory& memory = bench.nor.memory;
+  const std::uint32_t bank = memory.geometry.bank_size;
+  Bytes read(16);
+  const auto status_at = [&](std::uint32_t at) {
+    return memory.read(&bench.nor, kBase + at, read.data(), 16);
+  };
+  memory.erase_all(&bench.nor);
+  EXPECT_EQ(status_at(0), DFU_ERR_ADDRESS);
+  EXPECT_EQ(status_at(bench.part.size - 16), DFU_ERR_ADDRESS);
+  EXPECT_EQ(bench.finish(), DFU_OK);
+  EXPECT_EQ(status_at(0), DFU_OK);
+  if (bench.part.banks == 1) return;
+  const Bytes bytes = noise(600);
+  memory.write(&bench.nor, kBase + bank - 300, bytes.data(), 600);
+  EXPECT_EQ(status_at(0), DFU_ERR_ADDRESS) << "the first of two banks";
+  EXPECT_EQ(status_at(bank + 0x1000), DFU_ERR_ADDRESS) << "the second";
+  EXPECT_EQ(status_at(2 * bank), DFU_OK);
+  EXPECT_EQ(status_at(2 * bank - 8), DFU_ERR_ADDRESS) << "a read that begins in it";
+  EXPECT_EQ(bench.finish(), DFU_OK);
   EXPECT_EQ(bench.complaints(), "");
 }
 

@@ -173,6 +173,15 @@ TEST(NorChip, ReadsOtherBanksWhileItWrites) {
   EXPECT_NE(pins.complaints(), "");
 }
 
+TEST(NorChip, OneBankIsNoneOther) {
+  Pins pins("MX25LM51245G");
+  pins.enter(Mode::kOctalStr);
+  pins.erase_64k(0);
+  pins.read(0x3000000, 1);
+  EXPECT_NE(pins.complaints(), "") << "LM does not read while it writes";
+  EXPECT_EQ(pins.receive(pins.command(0x5a, 4, 0, 20), 4), Bytes(4, 0xff)) << "nor has it SFDP";
+}
+
 TEST(NorChip, SuspendLetsReadsInBetween) {
   Pins pins("MX25R6435F");
   pins.program(0x20000, {0x34});
