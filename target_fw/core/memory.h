@@ -33,6 +33,8 @@ struct memory_geometry {
                           has no such parts */
 };
 
+struct flash_trace;
+
 struct memory {
   void* self;
   const char* name; /* for the layout string: letters, digits, spaces */
@@ -64,6 +66,10 @@ struct memory {
   uint32_t (*erase_ms)(void* self, uint32_t size);
   uint32_t (*erase_all_ms)(void* self);
   uint32_t (*write_ms)(void* self, uint32_t size);
+  /* How long operations took since the start or since clear_trace(): core/flash_trace.h. NULL,
+   * both: nothing is kept. */
+  const struct flash_trace* trace;
+  void (*clear_trace)(void* self);
 };
 
 #endif

@@ -4,6 +4,9 @@
 
 #include "target_fw/core/nor_bus.h"
 
+_Static_assert((int)FLASH_TRACE_ERASE_SIZES_MAX == (int)SFDP_ERASE_TYPES_MAX,
+               "all sizes are traced");
+
 /* The pages of a layout are the largest blocks of a chip up to here. */
 #define LAYOUT_BLOCK_MAX (64u * 1024)
 
@@ -176,10 +179,22 @@ static uint32_t* average_of_step(struct nor* nor) {
   return &nor->erase_us[nor->erase_type - nor->part.erase_types];
 }
 
+static void trace_step(struct nor* nor) {
+  struct flash_trace* trace = &nor->trace;
+  if (nor->operation == NOR_WRITE) {
+    flash_trace_program(trace, nor->write_at, nor->elapsed_us);
+  } else if (nor->operation == NOR_ERASE) {
+    flash_trace_erase(trace, nor->write_at, nor->erase_type->size, nor->elapsed_us);
+  } else {
+    flash_trace_erase_all(trace, nor->elapsed_us);
+  }
+}
+
 /* A step has ended well: what it took counts for a quarter of what the next is expected to take. */
 static void end_step(struct nor* nor) {
   uint32_t* average_us = average_of_step(nor);
   *average_us = (uint32_t)(*average_us - *average_us / 4 + nor->elapsed_us / 4);
+  trace_step(nor);
   if (nor->operation == NOR_WRITE) {
     nor->write_at += nor->step_size;
     nor->write_bytes += nor->step_size;
@@ -287,14 +302,21 @@ static uint32_t write_ms(void* self, uint32_t size) {
   return in_ms(pages * nor->page_us);
 }
 
+static void clear_trace(void* self) {
+  flash_trace_clear(&nor_of(self)->trace);
+}
+
 enum dfu_status nor_start(struct nor* nor, const struct nor_config* config) {
   memset(nor, 0, sizeof(*nor));
   nor->config = *config;
   const enum dfu_status status = nor_connect(nor);
   if (status != DFU_OK) return status;
+  uint32_t erase_sizes[FLASH_TRACE_ERASE_SIZES_MAX] = {0};
   for (uint32_t i = 0; i < nor->part.erase_types_count; i++) {
     nor->erase_us[i] = nor->part.erase_types[i].typical_ms * 1000;
+    erase_sizes[i] = nor->part.erase_types[i].size;
   }
+  flash_trace_init(&nor->trace, nor->part.size, nor->part.page_size, erase_sizes);
   nor->erase_all_us = nor->part.chip_erase_typical_ms * 1000;
   nor->page_us = nor->part.page_typical_us;
   const uint32_t layout_block_max = config->bus->dual ? 2 * LAYOUT_BLOCK_MAX : LAYOUT_BLOCK_MAX;
@@ -319,6 +341,8 @@ enum dfu_status nor_start(struct nor* nor, const struct nor_config* config) {
       .erase_ms = erase_ms,
       .erase_all_ms = erase_all_ms,
       .write_ms = write_ms,
+      .trace = &nor->trace,
+      .clear_trace = clear_trace,
   };
   return DFU_OK;
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "target_fw/core/flash_trace.h"
 #include "target_fw/core/memory.h"
 #include "target_fw/core/nor_parts.h"
 #include "target_fw/core/sfdp.h"
@@ -82,7 +83,8 @@ struct nor {
   uint32_t write_at; /* in the chip */
   const uint8_t* write_bytes;
   uint32_t write_left;
-  uint32_t step_size;          /* bytes of the page that runs */
+  uint32_t step_size; /* bytes of the page that runs */
+  struct flash_trace trace;
   uint8_t page[SFDP_SIZE_MAX]; /* SFDP at start; then a page with its bytes in the bus's order */
 };
 
