@@ -79,6 +79,12 @@ struct xspi_port {
   void (*set_clock)(void* self, uint32_t hz_max);
   /* How many data lanes the board has wired: 1, 2, 4 or 8. */
   uint8_t lanes_max;
+  /* Two equal chips side by side, driven as one (dual-flash mode of the controller): each has half
+   * of the lanes and every second byte, the first chip those at even addresses. A command goes to
+   * both: its phases name the lanes of one chip, its address and size are even and those of the
+   * pair, of which each chip gets half. What is read from a register is a byte of each chip in
+   * turn. */
+  bool dual;
 };
 
 #endif

@@ -33,6 +33,8 @@ struct memory_geometry {
                           has no such parts */
 };
 
+struct flash_trace;
+
 struct memory {
   void* self;
   const char* name; /* for the layout string: letters, digits, spaces */
@@ -54,7 +56,7 @@ struct memory {
   /* Goes on with the operation, and says how it stands. */
   struct memory_progress (*poll)(void* self);
   /* Reads at the speed of the bus; at most 4096 bytes. While an operation runs, only from another
-   * bank than the one that it works on. */
+   * bank than the one that it works on, or DFU_ERR_ADDRESS. */
   enum dfu_status (*read)(void* self, uint32_t address, uint8_t* bytes, uint32_t size);
   /* The chip forgets all that is not in its cells, and is found again: what is read then was
    * written. Not while an operation runs; blocks for at most 0.5 s. */
@@ -64,6 +66,10 @@ struct memory {
   uint32_t (*erase_ms)(void* self, uint32_t size);
   uint32_t (*erase_all_ms)(void* self);
   uint32_t (*write_ms)(void* self, uint32_t size);
+  /* How long operations took since the start or since clear_trace(): core/flash_trace.h. NULL,
+   * both: nothing is kept. */
+  const struct flash_trace* trace;
+  void (*clear_trace)(void* self);
 };
 
 #endif

@@ -4,12 +4,11 @@
 
 #include "target_fw/core/nor_bus.h"
 
-/* The pages of a layout are the largest blocks up to here. */
-#define LAYOUT_BLOCK_MAX (64u * 1024)
+_Static_assert((int)FLASH_TRACE_ERASE_SIZES_MAX == (int)SFDP_ERASE_TYPES_MAX,
+               "all sizes are traced");
 
-/* Macronix, security register. */
-#define PROGRAM_FAILED 0x20u
-#define ERASE_FAILED 0x40u
+/* The pages of a layout are the largest blocks of a chip up to here. */
+#define LAYOUT_BLOCK_MAX (64u * 1024)
 
 /* The first look comes a little before the time that the step usually takes, then one follows every
  * 1/32 of it. Without the early one, nothing would ever be seen to take less than is expected, and
@@ -51,12 +50,12 @@ static uint64_t limit_us(const struct nor* nor) {
 static bool prepare_step(struct nor* nor) {
   uint8_t status = 0;
   if (!nor_send(nor, NOR_CMD_WRITE_ENABLE) ||
-      !nor_read_register(nor, NOR_CMD_READ_STATUS, &status, 1) || status == NOR_STATUS_NO_ANSWER ||
+      !nor_read_status(nor, NOR_CMD_READ_STATUS, NOR_STATUS_WRITE_ENABLED, &status) ||
       (status & NOR_STATUS_BUSY) != 0) {
     lose(nor);
     return false;
   }
-  const bool is_protected = nor->family != NOR_FAMILY_PLAIN && (status & NOR_STATUS_PROTECTED) != 0;
+  const bool is_protected = (status & nor->traits->protected_bits) != 0;
   if (is_protected || (status & NOR_STATUS_WRITE_ENABLED) == 0) {
     nor_send(nor, NOR_CMD_WRITE_DISABLE);
     fail(nor, DFU_ERR_WRITE);
@@ -154,17 +153,23 @@ static void write(void* self, uint32_t address, const uint8_t* bytes, uint32_t s
 
 /* What the chip says of an operation that it has ended. */
 static enum dfu_status outcome(struct nor* nor) {
-  uint8_t security = 0;
-  if (nor->family == NOR_FAMILY_PLAIN) return DFU_OK;
-  if (!nor_read_register(nor, NOR_CMD_READ_SECURITY, &security, 1) ||
-      security == NOR_STATUS_NO_ANSWER) {
+  const struct nor_traits* traits = nor->traits;
+  uint8_t flags = 0;
+  if (traits->flags == 0) return DFU_OK;
+  if (!nor_read_status(nor, traits->flags, 0, &flags)) {
     nor->lost = true;
     return DFU_ERR_VENDOR;
   }
-  if (nor->operation == NOR_WRITE) {
-    return (security & PROGRAM_FAILED) != 0 ? DFU_ERR_PROG : DFU_OK;
+  const uint8_t failed =
+      nor->operation == NOR_WRITE ? traits->program_failed : traits->erase_failed;
+  if ((flags & (failed | traits->refused)) == 0) return DFU_OK;
+  /* A Micron part stays write-enabled after a failure: Linux micron-st.c. */
+  if (traits->flags_clear != 0 &&
+      (!nor_send(nor, traits->flags_clear) || !nor_send(nor, NOR_CMD_WRITE_DISABLE))) {
+    nor->lost = true;
   }
-  return (security & ERASE_FAILED) != 0 ? DFU_ERR_ERASE : DFU_OK;
+  if ((flags & traits->refused) != 0) return DFU_ERR_WRITE;
+  return nor->operation == NOR_WRITE ? DFU_ERR_PROG : DFU_ERR_ERASE;
 }
 
 /* What the step that runs takes on average. */
@@ -174,10 +179,22 @@ static uint32_t* average_of_step(struct nor* nor) {
   return &nor->erase_us[nor->erase_type - nor->part.erase_types];
 }
 
+static void trace_step(struct nor* nor) {
+  struct flash_trace* trace = &nor->trace;
+  if (nor->operation == NOR_WRITE) {
+    flash_trace_program(trace, nor->write_at, nor->elapsed_us);
+  } else if (nor->operation == NOR_ERASE) {
+    flash_trace_erase(trace, nor->write_at, nor->erase_type->size, nor->elapsed_us);
+  } else {
+    flash_trace_erase_all(trace, nor->elapsed_us);
+  }
+}
+
 /* A step has ended well: what it took counts for a quarter of what the next is expected to take. */
 static void end_step(struct nor* nor) {
   uint32_t* average_us = average_of_step(nor);
   *average_us = (uint32_t)(*average_us - *average_us / 4 + nor->elapsed_us / 4);
+  trace_step(nor);
   if (nor->operation == NOR_WRITE) {
     nor->write_at += nor->step_size;
     nor->write_bytes += nor->step_size;
@@ -197,12 +214,12 @@ static void count_time(struct nor* nor) {
 }
 
 static void look(struct nor* nor) {
-  uint8_t status = 0;
+  bool busy = false;
   count_time(nor);
-  if (!nor_read_register(nor, NOR_CMD_READ_STATUS, &status, 1) || status == NOR_STATUS_NO_ANSWER) {
+  if (!nor_read_busy(nor, &busy)) {
     /* prepare_step() saw no protection bit, so these are lines that nobody drives. */
     lose(nor);
-  } else if ((status & NOR_STATUS_BUSY) == 0) {
+  } else if (!busy) {
     const enum dfu_status ended = outcome(nor);
     if (ended == DFU_OK) {
       end_step(nor);
@@ -236,10 +253,24 @@ static struct memory_progress poll(void* self) {
   return progress;
 }
 
+/* Whether a read would meet what runs: the chip answers nonsense in a bank that it works on. */
+static bool is_worked_on(const struct nor* nor, uint32_t at, uint32_t size) {
+  const uint32_t bank = nor->memory.geometry.bank_size;
+  if (nor->state != MEMORY_BUSY || size == 0) return false;
+  if (nor->operation == NOR_ERASE_ALL) return true;
+  const uint32_t worked_size =
+      nor->operation == NOR_ERASE ? nor->erase_type->size : nor->write_left;
+  const uint32_t first = nor->write_at / bank;
+  const uint32_t last = (nor->write_at + worked_size - 1) / bank;
+  return (at + size - 1) / bank >= first && at / bank <= last;
+}
+
 static enum dfu_status read(void* self, uint32_t address, uint8_t* bytes, uint32_t size) {
   struct nor* nor = nor_of(self);
+  const uint32_t at = address - nor->config.address;
+  if (is_worked_on(nor, at, size)) return DFU_ERR_ADDRESS;
   if (!find_again(nor)) return DFU_ERR_VENDOR;
-  if (nor_read_array(nor, address - nor->config.address, bytes, size)) return DFU_OK;
+  if (nor_read_array(nor, at, bytes, size)) return DFU_OK;
   nor->lost = true;
   return DFU_ERR_VENDOR;
 }
@@ -271,25 +302,33 @@ static uint32_t write_ms(void* self, uint32_t size) {
   return in_ms(pages * nor->page_us);
 }
 
+static void clear_trace(void* self) {
+  flash_trace_clear(&nor_of(self)->trace);
+}
+
 enum dfu_status nor_start(struct nor* nor, const struct nor_config* config) {
   memset(nor, 0, sizeof(*nor));
   nor->config = *config;
   const enum dfu_status status = nor_connect(nor);
   if (status != DFU_OK) return status;
+  uint32_t erase_sizes[FLASH_TRACE_ERASE_SIZES_MAX] = {0};
   for (uint32_t i = 0; i < nor->part.erase_types_count; i++) {
     nor->erase_us[i] = nor->part.erase_types[i].typical_ms * 1000;
+    erase_sizes[i] = nor->part.erase_types[i].size;
   }
+  flash_trace_init(&nor->trace, nor->part.size, nor->part.page_size, erase_sizes);
   nor->erase_all_us = nor->part.chip_erase_typical_ms * 1000;
   nor->page_us = nor->part.page_typical_us;
+  const uint32_t layout_block_max = config->bus->dual ? 2 * LAYOUT_BLOCK_MAX : LAYOUT_BLOCK_MAX;
   nor->memory = (struct memory){
       .self = nor,
       .name = config->name,
       .geometry = {.address = config->address,
                    .size = nor->part.size,
-                   .erase_size = fitting_type(nor, 0, LAYOUT_BLOCK_MAX)->size,
+                   .erase_size = fitting_type(nor, 0, layout_block_max)->size,
                    .write_size = 1,
                    .erase_min = nor->part.erase_types[0].size,
-                   .bank_size = nor->part.size},
+                   .bank_size = nor->part.size / nor_banks(nor->id)},
       .readable = true,
       .erasable = true,
       .writable = true,
@@ -302,6 +341,8 @@ enum dfu_status nor_start(struct nor* nor, const struct nor_config* config) {
       .erase_ms = erase_ms,
       .erase_all_ms = erase_all_ms,
       .write_ms = write_ms,
+      .trace = &nor->trace,
+      .clear_trace = clear_trace,
   };
   return DFU_OK;
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "target_fw/core/flash_trace.h"
 #include "target_fw/core/memory.h"
 #include "target_fw/core/nor_parts.h"
 #include "target_fw/core/sfdp.h"
@@ -50,6 +51,9 @@ struct nor_access {
   bool erase_4byte; /* by the opcodes that take four address bytes */
 };
 
+/* Bytes of the longest register. */
+#define NOR_REGISTER_MAX 4
+
 /* To look at only; everything is set by nor_start(). */
 struct nor {
   struct nor_config config;
@@ -57,13 +61,16 @@ struct nor {
 
   uint8_t id[NOR_ID_SIZE]; /* JEDEC; zeros if nothing answered */
   enum nor_family family;
-  bool from_sfdp; /* the part is what it says of itself, not our table */
-  struct sfdp_part part;
+  const struct nor_traits* traits; /* of the family */
+  bool from_sfdp;                  /* the part is what it says of itself, not our table */
+  struct sfdp_part part;           /* sizes are those of a pair of chips, where there is one */
   const struct sfdp_erase_type* erase_type; /* of the erase that runs */
   enum nor_mode mode;
   struct nor_access access;
 
-  bool lost; /* must be found again before the next operation */
+  uint8_t twin[NOR_REGISTER_MAX]; /* what the second chip said when a register was read last; with
+                                     one chip, what that said */
+  bool lost;                      /* must be found again before the next operation */
   enum nor_operation operation;
   enum memory_state state;
   enum dfu_status status;
@@ -76,7 +83,8 @@ struct nor {
   uint32_t write_at; /* in the chip */
   const uint8_t* write_bytes;
   uint32_t write_left;
-  uint32_t step_size;          /* bytes of the page that runs */
+  uint32_t step_size; /* bytes of the page that runs */
+  struct flash_trace trace;
   uint8_t page[SFDP_SIZE_MAX]; /* SFDP at start; then a page with its bytes in the bus's order */
 };
 

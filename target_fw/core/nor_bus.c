@@ -41,13 +41,23 @@ static bool run(struct nor* nor, const struct xspi_command* command) {
   return bus->run(bus->self, command);
 }
 
+uint8_t nor_lanes(const struct nor* nor) {
+  const struct xspi_port* bus = nor->config.bus;
+  return bus->dual ? bus->lanes_max / 2 : bus->lanes_max;
+}
+
+/* Two bytes at a time, at even addresses: one on each edge, or one of each chip. */
+static bool in_pairs(const struct nor* nor) {
+  return nor->mode == NOR_OCTAL_DTR || nor->config.bus->dual;
+}
+
 bool nor_send(struct nor* nor, uint8_t opcode) {
   const struct xspi_command command = command_of(nor, opcode);
   return run(nor, &command);
 }
 
 bool nor_read_register(struct nor* nor, uint8_t opcode, uint8_t* bytes, uint32_t size) {
-  uint8_t pairs[8];
+  uint8_t pairs[2 * NOR_REGISTER_MAX];
   struct xspi_command command = command_of(nor, opcode);
   command.data_phase = phase_of(nor, XSPI_1);
   command.read = bytes;
@@ -58,20 +68,57 @@ bool nor_read_register(struct nor* nor, uint8_t opcode, uint8_t* bytes, uint32_t
     add_address(nor, &command, XSPI_8, 4, 0);
     command.dummy_cycles = 4;
   }
-  if (nor->mode != NOR_OCTAL_DTR) return run(nor, &command);
-  /* Each byte comes on both edges. */
+  if (size > NOR_REGISTER_MAX) return false;
+  if (!in_pairs(nor)) {
+    if (!run(nor, &command)) return false;
+    memcpy(nor->twin, bytes, size);
+    return true;
+  }
+  /* Each byte comes on both edges, or one comes of each chip. */
   command.read = pairs;
   command.size = 2 * size;
-  if (2 * size > sizeof(pairs) || !run(nor, &command)) return false;
-  for (uint32_t i = 0; i < size; i++) bytes[i] = pairs[2 * i];
+  if (!run(nor, &command)) return false;
+  for (uint32_t i = 0; i < size; i++) {
+    bytes[i] = pairs[2 * i];
+    nor->twin[i] = nor->config.bus->dual ? pairs[2 * i + 1] : pairs[2 * i];
+  }
   return true;
 }
 
-bool nor_write_status(struct nor* nor, const uint8_t* bytes, uint32_t size) {
-  struct xspi_command command = command_of(nor, NOR_CMD_WRITE_STATUS);
+bool nor_read_status(struct nor* nor, uint8_t opcode, uint8_t of_both, uint8_t* status) {
+  uint8_t first = 0;
+  if (!nor_read_register(nor, opcode, &first, 1)) return false;
+  const uint8_t second = nor->twin[0];
+  *status = (uint8_t)((first & second & of_both) | ((first | second) & ~of_both));
+  return first != NOR_STATUS_NO_ANSWER && second != NOR_STATUS_NO_ANSWER;
+}
+
+bool nor_read_busy(struct nor* nor, bool* busy) {
+  uint8_t status = 0;
+  if ((nor->part.busy & SFDP_BUSY_STATUS_BIT0) != 0) {
+    if (!nor_read_status(nor, NOR_CMD_READ_STATUS, 0, &status)) return false;
+    *busy = (status & NOR_STATUS_BUSY) != 0;
+  } else {
+    if (!nor_read_status(nor, NOR_CMD_READ_FLAG_STATUS, NOR_FLAG_STATUS_READY, &status)) {
+      return false;
+    }
+    *busy = (status & NOR_FLAG_STATUS_READY) == 0;
+  }
+  return true;
+}
+
+bool nor_write_status(struct nor* nor, uint8_t opcode, const uint8_t* bytes, uint32_t size) {
+  struct xspi_command command = command_of(nor, opcode);
   command.data_phase = phase_of(nor, XSPI_1);
   command.write = bytes;
   command.size = size;
+  uint8_t pairs[2 * NOR_REGISTER_MAX];
+  if (nor->config.bus->dual) {
+    if (size > NOR_REGISTER_MAX) return false;
+    for (uint32_t i = 0; i < 2 * size; i++) pairs[i] = bytes[i / 2];
+    command.write = pairs;
+    command.size = 2 * size;
+  }
   return nor_send(nor, NOR_CMD_WRITE_ENABLE) && run(nor, &command);
 }
 
@@ -85,14 +132,26 @@ bool nor_write_cr2(struct nor* nor, uint32_t address, uint8_t value) {
   return nor_send(nor, NOR_CMD_WRITE_ENABLE) && run(nor, &command);
 }
 
-bool nor_read_sfdp(struct nor* nor, uint8_t* bytes, uint32_t size) {
+static bool read_sfdp_at(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size) {
   struct xspi_command command = command_of(nor, NOR_CMD_READ_SFDP);
-  add_address(nor, &command, XSPI_1, 3, 0); /* 3 bytes and 8 dummies in every part: JESD216 */
+  add_address(nor, &command, XSPI_1, 3, at); /* 3 bytes and 8 dummies in every part: JESD216 */
   command.dummy_cycles = 8;
   command.data_phase = phase_of(nor, XSPI_1);
   command.read = bytes;
   command.size = size;
   return run(nor, &command);
+}
+
+/* Of a pair, the first chip's: two of one id say the same. */
+bool nor_read_sfdp(struct nor* nor, uint8_t* bytes, uint32_t size) {
+  uint8_t pairs[32];
+  if (!nor->config.bus->dual) return read_sfdp_at(nor, 0, bytes, size);
+  for (uint32_t i = 0; i < size; i++) {
+    const uint32_t at = 2 * i % sizeof(pairs);
+    if (at == 0 && !read_sfdp_at(nor, 2 * i, pairs, sizeof(pairs))) return false;
+    bytes[i] = pairs[at];
+  }
+  return true;
 }
 
 static bool swaps(const struct nor* nor) {
@@ -121,9 +180,8 @@ static bool read_run(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size
 }
 
 bool nor_read_array(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size) {
-  if (nor->mode != NOR_OCTAL_DTR) return size == 0 || read_run(nor, at, bytes, size);
-  /* Both edges carry a byte: addresses and lengths are even. What is odd is read with its
-   * neighbour. */
+  if (!in_pairs(nor)) return size == 0 || read_run(nor, at, bytes, size);
+  /* Addresses and lengths are even. What is odd is read with its neighbour. */
   uint8_t pair[2];
   if (size > 0 && at % 2 != 0) {
     if (!read_run(nor, at - 1, pair, 2)) return false;
@@ -142,7 +200,7 @@ bool nor_read_array(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size)
 
 bool nor_program(struct nor* nor, uint32_t at, const uint8_t* bytes, uint32_t size) {
   const struct nor_access* access = &nor->access;
-  if (nor->mode == NOR_OCTAL_DTR) {
+  if (in_pairs(nor)) {
     /* Even on both sides; 0xFF changes nothing. */
     const uint32_t before = at % 2;
     const uint32_t padded = (before + size + 1) & ~1u;

@@ -20,6 +20,7 @@
 #define REGISTER_WRITE_LIMIT_US 60000u
 
 #define SR1_QUAD_ENABLE 0x40u
+#define SR2_QUAD_ENABLE 0x02u
 #define LOW_POWER_CR2_HIGH_PERFORMANCE 0x02u /* MX25R, the second byte of 15h */
 
 /* CR2 of the Macronix octal parts, from where their volatile registers begin. */
@@ -39,18 +40,23 @@ static void set_clock(struct nor* nor, uint32_t hz) {
   nor->config.bus->set_clock(nor->config.bus->self, hz);
 }
 
-static bool is_id(const uint8_t id[NOR_ID_SIZE]) {
-  /* Lines that nobody drives, or that are shorted, read the same throughout. */
-  return !(id[0] == id[1] && id[1] == id[2]);
+/* An id, and the same of both chips. Lines that nobody drives, or that are shorted, read the same
+ * throughout. */
+static bool read_id(struct nor* nor) {
+  uint8_t* id = nor->id;
+  return nor_read_register(nor, NOR_CMD_READ_ID, id, NOR_ID_SIZE) &&
+         !(id[0] == id[1] && id[1] == id[2]) && memcmp(id, nor->twin, NOR_ID_SIZE) == 0;
+}
+
+static bool has_octal_bus(const struct nor* nor) {
+  return nor_lanes(nor) >= XSPI_8;
 }
 
 /* Asks until the chip answers. Nothing is sent in between that a chip that is not ready minds. */
 static bool wait_for_id(struct nor* nor, uint32_t limit_us) {
   const uint32_t began_us = now_us(nor);
   do {
-    if (nor_read_register(nor, NOR_CMD_READ_ID, nor->id, NOR_ID_SIZE) && is_id(nor->id)) {
-      return true;
-    }
+    if (read_id(nor)) return true;
   } while (now_us(nor) - began_us < limit_us);
   memset(nor->id, 0, NOR_ID_SIZE);
   return false;
@@ -58,10 +64,10 @@ static bool wait_for_id(struct nor* nor, uint32_t limit_us) {
 
 static bool wait_until_idle(struct nor* nor, uint32_t limit_us) {
   const uint32_t began_us = now_us(nor);
-  uint8_t status = 0;
+  bool busy = false;
   do {
-    if (!nor_read_register(nor, NOR_CMD_READ_STATUS, &status, 1)) return false;
-    if ((status & NOR_STATUS_BUSY) == 0) return true;
+    if (!nor_read_busy(nor, &busy)) return false;
+    if (!busy) return true;
   } while (now_us(nor) - began_us < limit_us);
   return false;
 }
@@ -73,7 +79,7 @@ static const enum nor_mode recovery_modes[] = {NOR_OCTAL_DTR, NOR_OCTAL_STR, NOR
 static bool in_each_mode(struct nor* nor, uint8_t first, uint8_t second) {
   for (size_t i = 0; i < sizeof(recovery_modes) / sizeof(recovery_modes[0]); i++) {
     nor->mode = recovery_modes[i];
-    if (nor->mode != NOR_SPI && nor->config.bus->lanes_max < XSPI_8) continue;
+    if (nor->mode != NOR_SPI && !has_octal_bus(nor)) continue;
     if (!nor_send(nor, first)) return false;
     if (second != 0 && !nor_send(nor, second)) return false;
   }
@@ -83,11 +89,10 @@ static bool in_each_mode(struct nor* nor, uint8_t first, uint8_t second) {
 /* A chip whose power-up mode is an octal one (a non-volatile setting) comes out of a reset in it.
  * It is asked in that mode, and told to leave it until the next reset. */
 static bool leave_octal_power_up(struct nor* nor) {
-  if (nor->config.bus->lanes_max < XSPI_8) return false;
+  if (!has_octal_bus(nor)) return false;
   for (size_t i = 0; i < 2; i++) {
     nor->mode = recovery_modes[i];
-    if (!nor_read_register(nor, NOR_CMD_READ_ID, nor->id, NOR_ID_SIZE)) break;
-    if (!is_id(nor->id) || nor_family(nor->id) != NOR_FAMILY_MACRONIX_OCTAL) continue;
+    if (!read_id(nor) || nor_family(nor->id) != NOR_FAMILY_MACRONIX_OCTAL) continue;
     if (!nor_write_cr2(nor, CR2_MODE, CR2_MODE_SPI)) break;
     nor->mode = NOR_SPI;
     return wait_for_id(nor, WAKE_UP_LIMIT_US);
@@ -109,16 +114,26 @@ static bool recover(struct nor* nor) {
   return wait_for_id(nor, RESET_LIMIT_US) || leave_octal_power_up(nor);
 }
 
+/* Of two chips side by side everything is twice as large, and takes as long. */
+static bool double_sizes(struct sfdp_part* part) {
+  if (part->size > 1u << 30) return false; /* more than 32 bits of address reach */
+  part->size *= 2;
+  part->page_size *= 2;
+  for (uint32_t i = 0; i < part->erase_types_count; i++) part->erase_types[i].size *= 2;
+  return true;
+}
+
 static bool identify(struct nor* nor) {
   if (!nor_read_sfdp(nor, nor->page, SFDP_SIZE_MAX)) return false;
   nor->family = nor_family(nor->id);
+  nor->traits = nor_traits(nor->family);
   nor->from_sfdp = sfdp_parse(nor->page, SFDP_SIZE_MAX, &nor->part);
-  /* Every part that we know of shows busy in 05h; one that does not would look idle at once. */
-  if (nor->from_sfdp) return (nor->part.busy & SFDP_BUSY_STATUS_BIT0) != 0;
-  const struct sfdp_part* row = nor_part_of_id(nor->id);
-  if (row == NULL) return false;
-  nor->part = *row;
-  return true;
+  if (!nor->from_sfdp) {
+    const struct sfdp_part* row = nor_part_of_id(nor->id);
+    if (row == NULL) return false;
+    nor->part = *row;
+  }
+  return !nor->config.bus->dual || double_sizes(&nor->part);
 }
 
 /* Keeps those that can be reached with four address bytes. */
@@ -140,7 +155,8 @@ static bool has_4byte_erase(const struct sfdp_part* part) {
 /* One lane. Parts above 16 MiB need four address bytes. */
 static bool enter_spi(struct nor* nor) {
   struct sfdp_part* part = &nor->part;
-  const bool large = part->size > 1u << 24;
+  const uint32_t chip_size = nor->config.bus->dual ? part->size / 2 : part->size;
+  const bool large = chip_size > 1u << 24;
   const bool opcodes = large && part->has_4byte_opcodes && has_4byte_erase(part);
   if (large && !opcodes && part->address != SFDP_ADDRESS_4) {
     if (part->enter_4byte_wren && !nor_send(nor, NOR_CMD_WRITE_ENABLE)) return false;
@@ -164,11 +180,11 @@ static bool enter_spi(struct nor* nor) {
 
 /* Sets the quad-enable bit, if wanted, and takes an MX25R out of its low-power mode, in which it is
  * up to four times slower and its maxima are not those of its SFDP. */
-static bool write_quad_registers(struct nor* nor, bool quad) {
+static bool write_first_status(struct nor* nor, bool quad) {
   const bool low_power = nor->family == NOR_FAMILY_MACRONIX_LOW_POWER;
   uint8_t registers[3];
   uint8_t taken[3];
-  if (!nor_read_register(nor, NOR_CMD_READ_STATUS, registers, 1)) return false;
+  if (!nor_read_status(nor, NOR_CMD_READ_STATUS, SR1_QUAD_ENABLE, registers)) return false;
   if (low_power && !nor_read_register(nor, NOR_CMD_READ_CONFIGURATION, registers + 1, 2)) {
     return false;
   }
@@ -176,32 +192,84 @@ static bool write_quad_registers(struct nor* nor, bool quad) {
   if (quad) registers[0] |= SR1_QUAD_ENABLE;
   if (low_power) registers[2] |= LOW_POWER_CR2_HIGH_PERFORMANCE;
   if (!low_power && registers[0] == status) return true; /* spare the non-volatile bit */
-  if (!nor_write_status(nor, registers, low_power ? 3 : 1)) return false;
+  if (!nor_write_status(nor, NOR_CMD_WRITE_STATUS, registers, low_power ? 3 : 1)) return false;
   if (!wait_until_idle(nor, REGISTER_WRITE_LIMIT_US)) return false;
-  if (!nor_read_register(nor, NOR_CMD_READ_STATUS, taken, 1)) return false;
+  if (!nor_read_status(nor, NOR_CMD_READ_STATUS, SR1_QUAD_ENABLE, taken)) return false;
   if (low_power && !nor_read_register(nor, NOR_CMD_READ_CONFIGURATION, taken + 1, 2)) return false;
   return taken[0] == registers[0] && (!low_power || taken[2] == registers[2]);
+}
+
+/* The bit in the second status register, which is written behind the first or by itself. */
+static bool write_second_status(struct nor* nor) {
+  uint8_t registers[2];
+  uint8_t taken = 0;
+  if (!nor_read_status(nor, NOR_CMD_READ_STATUS, 0, registers) ||
+      !nor_read_status(nor, NOR_CMD_READ_STATUS_2, SR2_QUAD_ENABLE, registers + 1)) {
+    return false;
+  }
+  if ((registers[1] & SR2_QUAD_ENABLE) != 0) return true;
+  registers[1] |= SR2_QUAD_ENABLE;
+  const bool sent = nor->part.quad_enable == SFDP_QUAD_SR2_BIT1_31H
+                        ? nor_write_status(nor, NOR_CMD_WRITE_STATUS_2, registers + 1, 1)
+                        : nor_write_status(nor, NOR_CMD_WRITE_STATUS, registers, 2);
+  return sent && wait_until_idle(nor, REGISTER_WRITE_LIMIT_US) &&
+         nor_read_status(nor, NOR_CMD_READ_STATUS_2, SR2_QUAD_ENABLE, &taken) &&
+         taken == registers[1];
+}
+
+/* Sets *enabled if four lanes may be used. A bit whose register cannot be read is left alone. */
+static bool enable_quad(struct nor* nor, bool wanted, bool* enabled) {
+  const struct sfdp_part* part = &nor->part;
+  *enabled = false;
+  switch (part->quad_enable) {
+    case SFDP_QUAD_NO_BIT:
+    case SFDP_QUAD_SR1_BIT6:
+      *enabled = wanted;
+      return write_first_status(nor, wanted && part->quad_enable == SFDP_QUAD_SR1_BIT6);
+    case SFDP_QUAD_SR2_BIT1_KEEPS:
+    case SFDP_QUAD_SR2_BIT1:
+    case SFDP_QUAD_SR2_BIT1_31H:
+      *enabled = wanted;
+      return !wanted || write_second_status(nor);
+    case SFDP_QUAD_SR2_BIT1_NO_READ:
+    case SFDP_QUAD_SR2_BIT7:
+    case SFDP_QUAD_UNKNOWN:
+      break;
+  }
+  return write_first_status(nor, false);
+}
+
+/* JESD216 has opcodes that program on four lanes with four address bytes; those with three are the
+ * makers' own. Where there is none, one lane does. */
+static void use_quad_program(struct nor* nor, bool opcodes_4byte) {
+  uint8_t opcode = nor->traits->program_quad;
+  uint8_t address_lanes = nor->traits->program_quad_lanes;
+  if (opcodes_4byte) {
+    const bool one = nor->part.has_program_1_1_4_4byte;
+    if (!one && !nor->part.has_program_1_4_4_4byte) return;
+    opcode = one ? NOR_CMD_PROGRAM_1_1_4_4B : NOR_CMD_PROGRAM_1_4_4_4B;
+    address_lanes = one ? XSPI_1 : XSPI_4;
+  }
+  if (opcode == 0) return;
+  nor->access.program_opcode = opcode;
+  nor->access.program_address_lanes = address_lanes;
+  nor->access.data_lanes_write = XSPI_4;
 }
 
 static bool enter_quad(struct nor* nor) {
   const struct sfdp_part* part = &nor->part;
   const struct nor_config* config = &nor->config;
-  const bool can = config->bus->lanes_max >= XSPI_4 && config->mode_max >= NOR_QUAD &&
-                   part->read_1_1_4.opcode != 0 && part->size <= 1u << 24;
-  const bool quad =
-      can && (part->quad_enable == SFDP_QUAD_NO_BIT || part->quad_enable == SFDP_QUAD_SR1_BIT6);
-  if (!write_quad_registers(nor, quad && part->quad_enable == SFDP_QUAD_SR1_BIT6)) return false;
+  const bool opcodes_4byte = nor->access.read_opcode == NOR_CMD_FAST_READ_4B;
+  const bool can = nor_lanes(nor) >= XSPI_4 && config->mode_max >= NOR_QUAD &&
+                   part->read_1_1_4.opcode != 0 && (!opcodes_4byte || part->has_read_1_1_4_4byte);
+  bool quad = false;
+  if (!enable_quad(nor, can, &quad)) return false;
   if (!quad) return true;
   nor->mode = NOR_QUAD;
-  nor->access.read_opcode = part->read_1_1_4.opcode;
+  nor->access.read_opcode = opcodes_4byte ? NOR_CMD_READ_1_1_4_4B : part->read_1_1_4.opcode;
   nor->access.read_dummies = part->read_1_1_4.dummies;
   nor->access.data_lanes_read = XSPI_4;
-  /* JESD216 does not say how to program on four lanes with three address bytes. */
-  if (nor->family == NOR_FAMILY_MACRONIX_LOW_POWER) {
-    nor->access.program_opcode = NOR_CMD_PROGRAM_1_4_4;
-    nor->access.program_address_lanes = XSPI_4;
-    nor->access.data_lanes_write = XSPI_4;
-  }
+  use_quad_program(nor, opcodes_4byte);
   return true;
 }
 
@@ -217,7 +285,7 @@ static bool is_octal_as_we_know_it(const struct sfdp_part* part) {
 /* Into octal mode, if the chip then still answers; else back to SPI mode, which always works. */
 static bool enter_octal(struct nor* nor) {
   const struct nor_config* config = &nor->config;
-  if (config->bus->lanes_max < XSPI_8 || config->mode_max < NOR_OCTAL_STR ||
+  if (!has_octal_bus(nor) || config->mode_max < NOR_OCTAL_STR ||
       !is_octal_as_we_know_it(&nor->part) || !has_4byte_erase(&nor->part)) {
     return true;
   }

@@ -161,6 +161,13 @@ static void parse_control(const struct table* basic, struct sfdp_part* part) {
   }
 }
 
+static void parse_4byte_opcodes(uint32_t word, struct sfdp_part* part) {
+  part->has_4byte_opcodes = field(word, 1, 1) != 0 && field(word, 6, 6) != 0;
+  part->has_read_1_1_4_4byte = field(word, 4, 4) != 0;
+  part->has_program_1_1_4_4byte = field(word, 7, 7) != 0;
+  part->has_program_1_4_4_4byte = field(word, 8, 8) != 0;
+}
+
 /* Table FF0A: up to four sequences of a length, up to seven bytes; the first byte is the highest of
  * its dword. One that has an instruction, four address bytes and a value is what we look for. */
 static void parse_octal_enable(const struct table* sequences, struct sfdp_octal* octal) {
@@ -212,8 +219,7 @@ bool sfdp_parse(const uint8_t* bytes, uint32_t size, struct sfdp_part* part) {
   part->read_1_4_4 = parse_read(field(support, 21, 21) != 0, field(dword(&basic, 3), 15, 0));
   part->read_1_1_4 = parse_read(field(support, 22, 22) != 0, field(dword(&basic, 3), 31, 16));
   parse_control(&basic, part);
-  part->has_4byte_opcodes =
-      field(dword(&four_byte, 1), 1, 1) != 0 && field(dword(&four_byte, 1), 6, 6) != 0;
+  parse_4byte_opcodes(dword(&four_byte, 1), part);
   parse_octal(bytes, size, &basic, &part->octal);
   return true;
 }

@@ -76,8 +76,12 @@ struct sfdp_part {
   bool soft_reset;        /* by 66h and 99h */
   uint32_t wake_up_us;    /* out of deep power down; 0: not stated */
   bool has_4byte_opcodes; /* table FF84 with fast read 0Ch and page program 12h */
-  bool enter_4byte;       /* by B7h */
-  bool enter_4byte_wren;  /* by B7h behind 06h */
+  /* The same table, on four lanes: fast read 6Ch, page program 34h (1-1-4) and 3Eh (1-4-4). */
+  bool has_read_1_1_4_4byte;
+  bool has_program_1_1_4_4byte;
+  bool has_program_1_4_4_4byte;
+  bool enter_4byte;      /* by B7h */
+  bool enter_4byte_wren; /* by B7h behind 06h */
   struct sfdp_octal octal;
 };
 

@@ -8,6 +8,7 @@ CLOCKS = ("read", "spi", "quad", "octal_str", "octal_dtr", "sfdp", "low_power_sp
           "low_power_quad")
 WAITS = ("power_up", "deep_power_down_exit", "reset", "reset_busy", "suspend")
 BITS = ("program_fail_bit", "erase_fail_bit", "protection_bits", "quad_enable_bit")
+MAKERS = {"macronix": "kMacronix", "micron": "kMicron", "winbond": "kWinbond", "issi": "kIssi"}
 
 
 def microseconds(number):
@@ -48,11 +49,17 @@ def erase_type(erase):
             f".low_power_time = {low_power}}}")
 
 
+def quad_program(part):
+    quad = part.get("program_quad", {"opcode": 0, "address_lanes": 0})
+    return (f"{{.opcode = {quad['opcode']:#x}, .opcode_4byte = {quad.get('opcode_4byte', 0):#x}, "
+            f".address_lanes = {quad['address_lanes']}}}")
+
+
 def arrays(index, part):
     content = ", ".join(f"{byte:#04x}" for byte in sfdp_of(part))
+    sfdp = f"constexpr std::uint8_t kSfdp{index}[] = {{{content}}};\n" if content else ""
     erases = ", ".join(erase_type(e) for e in sorted(part["erase"], key=lambda e: e["size"]))
-    return (f"constexpr std::uint8_t kSfdp{index}[] = {{{content}}};\n"
-            f"constexpr EraseType kErase{index}[] = {{{erases}}};\n")
+    return sfdp + f"constexpr EraseType kErase{index}[] = {{{erases}}};\n"
 
 
 def row(index, part):
@@ -64,14 +71,18 @@ def row(index, part):
         ("name", f'"{part["name"]}"'),
         ("jedec_id", f"{{{jedec_id}}}"),
         ("bus", {"quad": "Part::Bus::kQuad", "octal": "Part::Bus::kOctal"}[part["bus"]]),
+        ("maker", f"Part::Maker::{MAKERS[part['maker']]}"),
+        ("dies", part.get("dies", 1)),
         ("size", part["size"]),
         ("page_size", part["page_size"]),
         ("four_byte", flag(part["four_byte"])),
         ("swaps_octal_dtr", flag(part["swaps_octal_dtr"])),
         ("banks", part["banks"]),
-        ("sfdp", f"kSfdp{index}"),
+        ("sfdp", f"kSfdp{index}" if part["sfdp"] else "{}"),
         *((name, microseconds(part[f"{name}_us"])) for name in WAITS),
         *((name, f"{part[name]:#x}") for name in BITS),
+        ("program_quad", quad_program(part)),
+        ("read_1_4_4_dummies", part.get("read_1_4_4_dummies", 0)),
         ("clock", "{%s}" % ", ".join(
             f".{name} = {clock[name] * 1_000_000}" for name in CLOCKS if name in clock)),
         ("times", array_times(part["times"])),

@@ -1,6 +1,9 @@
 // A serial-NOR flash chip with its physics: what it does to bytes, how long it takes, how it fails.
 // It knows nothing of any firmware; it answers commands on its pins.
 //
+// A part of two dies (twin quad) is two chips on one bus: each takes every second byte, and half of
+// the address.
+//
 // Programming only clears bits, a page wraps, write-enable and busy are real, an erase that was cut
 // leaves cells that read 0xFF and do not hold. Figures come from parts.toml, each with its source.
 #pragma once
@@ -59,7 +62,7 @@ class NorChip {
   // busy, wrong lanes or dummies for the mode, odd length in octal DTR. Sentences.
   const std::vector<std::string>& complaints() const;
 
-  // --- faults
+  // --- faults; of two dies, the second fails, skips or hangs
 
   // The n-th operation from now sets the fail flag and does nothing.
   void fail_operation(std::uint64_t n);
@@ -71,6 +74,8 @@ class NorChip {
   void weaken_bit(std::uint32_t address, unsigned bit);
   // Block protection bits in the status register, as a production tester may leave them.
   void protect(bool all);
+  // The largest block around this address takes no erase and no program, by a bit of its own.
+  void lock_block(std::uint32_t address);
   // Operations take the maximum time of the data sheet, not the typical one.
   void be_slow(bool slow);
   // Powers up in this mode instead of the part's own (a non-volatile setting left by a tester).
@@ -84,8 +89,14 @@ class NorChip {
 
  private:
   class Silicon;
+
+  Time run_both(const xspi_command& command, Time now, std::uint32_t clock_hz);
+
   const Part& part_;
-  std::unique_ptr<Silicon> silicon_;
+  Part die_;  // of two: what one of them is
+  std::vector<EraseType> die_erase_types_;
+  std::vector<std::string> complaints_;
+  std::vector<std::unique_ptr<Silicon>> dies_;
 };
 
 }  // namespace gangd::model

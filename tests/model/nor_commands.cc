@@ -2,18 +2,29 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <span>
+#include <optional>
+#include <string_view>
 
 namespace gangd::model {
 namespace {
 
 enum class Data { kNone, kRead, kWrite };
-enum class Parts { kAll, kQuad, kOctal, kFourByte };
+enum class Parts {
+  kAll,
+  kQuad,
+  kOctal,
+  kFourByte,
+  kQuadFourByte,
+  kMacronix,
+  kMicron,
+  kWinbond,
+  kOthers
+};
 enum class Clock { kRead, kSpi, kQuad, kSfdp };
 
 constexpr std::uint8_t kByMode = 0xff;      // address size: 3, or 4 after EN4B
 constexpr std::uint8_t kByRegister = 0xff;  // dummy cycles: as CR2@300h says
+constexpr std::uint8_t kByPart = 0xff;      // dummy cycles: as parts.toml says
 
 // A command in SPI mode. The instruction is always on one lane.
 struct SpiRule {
@@ -28,8 +39,8 @@ struct SpiRule {
   Clock clock = Clock::kSpi;
 };
 
-// Data sheets of the MX25L, MX25R and MX66U families share these; dummies of the quad reads are
-// those of the BFPT (mode clocks count as dummies).
+// What all makers share, and what is of one alone; dummies of the quad reads are those of the BFPT
+// (mode clocks count as dummies). kOthers: all but Macronix.
 constexpr SpiRule kSpiRules[] = {
     {.opcode = 0x9f, .action = Action::kReadId, .data = Data::kRead},
     {.opcode = 0x5a,
@@ -39,8 +50,24 @@ constexpr SpiRule kSpiRules[] = {
      .data = Data::kRead,
      .clock = Clock::kSfdp},
     {.opcode = 0x05, .action = Action::kReadStatus, .data = Data::kRead},
-    {.opcode = 0x15, .action = Action::kReadConfiguration, .data = Data::kRead},
-    {.opcode = 0x2b, .action = Action::kReadSecurity, .data = Data::kRead},
+    {.opcode = 0x15,
+     .action = Action::kReadConfiguration,
+     .parts = Parts::kMacronix,
+     .data = Data::kRead},
+    {.opcode = 0x2b,
+     .action = Action::kReadSecurity,
+     .parts = Parts::kMacronix,
+     .data = Data::kRead},
+    {.opcode = 0x70,
+     .action = Action::kReadFlagStatus,
+     .parts = Parts::kMicron,
+     .data = Data::kRead},
+    {.opcode = 0x50, .action = Action::kClearFlagStatus, .parts = Parts::kMicron},
+    {.opcode = 0x35, .action = Action::kReadStatus2, .parts = Parts::kWinbond, .data = Data::kRead},
+    {.opcode = 0x31,
+     .action = Action::kWriteStatus2,
+     .parts = Parts::kWinbond,
+     .data = Data::kWrite},
     {.opcode = 0x71,
      .action = Action::kReadConfiguration2,
      .parts = Parts::kOctal,
@@ -89,7 +116,24 @@ constexpr SpiRule kSpiRules[] = {
      .parts = Parts::kQuad,
      .address_size = kByMode,
      .address_lanes = 4,
-     .dummies = 6,
+     .dummies = kByPart,
+     .data = Data::kRead,
+     .data_lanes = 4,
+     .clock = Clock::kQuad},
+    {.opcode = 0x6c,
+     .action = Action::kRead,
+     .parts = Parts::kQuadFourByte,
+     .address_size = 4,
+     .dummies = 8,
+     .data = Data::kRead,
+     .data_lanes = 4,
+     .clock = Clock::kQuad},
+    {.opcode = 0xec,
+     .action = Action::kRead,
+     .parts = Parts::kQuadFourByte,
+     .address_size = 4,
+     .address_lanes = 4,
+     .dummies = kByPart,
      .data = Data::kRead,
      .data_lanes = 4,
      .clock = Clock::kQuad},
@@ -99,18 +143,12 @@ constexpr SpiRule kSpiRules[] = {
      .parts = Parts::kFourByte,
      .address_size = 4,
      .data = Data::kWrite},
-    {.opcode = 0x38,
-     .action = Action::kProgram,
-     .parts = Parts::kQuad,
-     .address_size = kByMode,
-     .address_lanes = 4,
-     .data = Data::kWrite,
-     .data_lanes = 4,
-     .clock = Clock::kQuad},
     {.opcode = 0x60, .action = Action::kEraseChip},
     {.opcode = 0xc7, .action = Action::kEraseChip},
-    {.opcode = 0xb0, .action = Action::kSuspend},
-    {.opcode = 0x30, .action = Action::kResume},
+    {.opcode = 0xb0, .action = Action::kSuspend, .parts = Parts::kMacronix},
+    {.opcode = 0x30, .action = Action::kResume, .parts = Parts::kMacronix},
+    {.opcode = 0x75, .action = Action::kSuspend, .parts = Parts::kOthers},
+    {.opcode = 0x7a, .action = Action::kResume, .parts = Parts::kOthers},
     {.opcode = 0xb7, .action = Action::kEnter4Byte, .parts = Parts::kFourByte},
     {.opcode = 0xe9, .action = Action::kExit4Byte, .parts = Parts::kFourByte},
     {.opcode = 0xb9, .action = Action::kPowerDown},
@@ -193,6 +231,16 @@ bool applies(const Part& part, Parts parts) {
       return part.bus == Part::Bus::kOctal;
     case Parts::kFourByte:
       return part.four_byte;
+    case Parts::kQuadFourByte:
+      return part.bus == Part::Bus::kQuad && part.four_byte;
+    case Parts::kMacronix:
+      return part.maker == Part::Maker::kMacronix;
+    case Parts::kMicron:
+      return part.maker == Part::Maker::kMicron;
+    case Parts::kWinbond:
+      return part.maker == Part::Maker::kWinbond;
+    case Parts::kOthers:
+      return part.maker != Part::Maker::kMacronix;
   }
   return false;
 }
@@ -252,7 +300,7 @@ Decoded decode_spi(const Part& part, const DecodeState& state, const xspi_comman
   if (address_size != 0 && signals.address_size != address_size) {
     return refuse(opcode, fmt::format("{} address bytes", signals.address_size));
   }
-  if (signals.dummy_cycles != rule.dummies) {
+  if (signals.dummy_cycles != (rule.dummies == kByPart ? part.read_1_4_4_dummies : rule.dummies)) {
     return refuse(opcode, fmt::format("{} dummy cycles", signals.dummy_cycles));
   }
   if (!data_fits(signals, rule.data)) return refuse(opcode, "data in the wrong direction");
@@ -262,6 +310,19 @@ Decoded decode_spi(const Part& part, const DecodeState& state, const xspi_comman
   decoded.command.quad = address_lanes == 4 || data_lanes == 4;
   decoded.command.clock_max_hz = limit(part, rule.clock);
   return decoded;
+}
+
+// A program on four lanes: each maker has its own.
+std::optional<SpiRule> quad_program_rule(const Part& part, unsigned opcode) {
+  const QuadProgram& quad = part.program_quad;
+  if (quad.opcode == 0 || (opcode != quad.opcode && opcode != quad.opcode_4byte)) return {};
+  return SpiRule{.opcode = static_cast<std::uint8_t>(opcode),
+                 .action = Action::kProgram,
+                 .address_size = opcode == quad.opcode_4byte ? std::uint8_t{4} : kByMode,
+                 .address_lanes = quad.address_lanes,
+                 .data = Data::kWrite,
+                 .data_lanes = 4,
+                 .clock = Clock::kQuad};
 }
 
 Decoded in_spi_mode(const Part& part, const DecodeState& state, const xspi_command& signals) {
@@ -274,6 +335,9 @@ Decoded in_spi_mode(const Part& part, const DecodeState& state, const xspi_comma
     if (rule.opcode == opcode && applies(part, rule.parts)) {
       return decode_spi(part, state, signals, rule);
     }
+  }
+  if (const auto rule = quad_program_rule(part, opcode)) {
+    return decode_spi(part, state, signals, *rule);
   }
   for (const EraseType& erase : part.erase_types) {
     const bool four = erase.opcode_4byte != 0 && erase.opcode_4byte == opcode;

@@ -15,9 +15,13 @@ enum class Action {
   kReadSfdp,
   kReadStatus,
   kReadConfiguration,   // 15h
-  kReadSecurity,        // 2Bh: the fail flags
+  kReadSecurity,        // 2Bh: the fail flags, of Macronix
+  kReadFlagStatus,      // 70h: the fail flags, of Micron
+  kClearFlagStatus,     // 50h
+  kReadStatus2,         // 35h, of Winbond
   kReadConfiguration2,  // 71h, with an address
-  kWriteStatus,         // 01h: status, then configuration registers
+  kWriteStatus,         // 01h: status, then configuration registers or the second status register
+  kWriteStatus2,        // 31h, of Winbond
   kWriteConfiguration2,
   kWriteEnable,
   kWriteDisable,

@@ -18,16 +18,28 @@ void NorChip::Silicon::settle(Time now) {
   complete(operation);
 }
 
-bool NorChip::Silicon::refuse_protected(Operation::Kind kind) {
-  if ((status_ & part_.protection_bits) == 0) return false;
-  complain("a write or an erase of a protected block");
+// By a bit of its own, which the status register does not show.
+bool NorChip::Silicon::locked(std::uint32_t address, std::uint32_t size) const {
+  if (!locked_block) return false;
+  const std::uint32_t block = part_.erase_types.back().size;
+  const std::uint32_t begin = *locked_block / block * block;
+  return address < begin + block && begin < address + size;
+}
+
+// A part without fail flags says nothing.
+bool NorChip::Silicon::refuse_protected(Operation::Kind kind, std::uint32_t address,
+                                        std::uint32_t size) {
+  const bool shown = (status_ & part_.protection_bits) != 0;
+  if (!shown && !locked(address, size)) return false;
+  if (shown) complain("a write or an erase of a protected block");
   (kind == Operation::Kind::kErase ? erase_failed_ : program_failed_) = true;
-  write_enabled_ = false;
+  protection_failed_ = true;
+  write_enabled_ = part_.maker == Part::Maker::kMicron;
   return true;
 }
 
 void NorChip::Silicon::begin_program(std::uint32_t address, const xspi_command& signals, Time now) {
-  if (refuse_protected(Operation::Kind::kProgram)) return;
+  if (refuse_protected(Operation::Kind::kProgram, address, 1)) return;
   const std::uint32_t page = address / part_.page_size * part_.page_size;
   const std::uint32_t offset = address % part_.page_size;
   if (offset + signals.size > part_.page_size) complain("a program that wraps within its page");
@@ -42,14 +54,16 @@ void NorChip::Silicon::begin_program(std::uint32_t address, const xspi_command& 
 
 void NorChip::Silicon::begin_erase(std::uint32_t address, std::uint32_t size, BusyTime time,
                                    Time now) {
-  if (refuse_protected(Operation::Kind::kErase)) return;
+  if (refuse_protected(Operation::Kind::kErase, address, size)) return;
   begin_array({.kind = Operation::Kind::kErase, .address = address, .size = size, .bytes = {}},
               time, now);
 }
 
-void NorChip::Silicon::begin_register_write(const xspi_command& signals, Time now) {
+void NorChip::Silicon::begin_register_write(const NorCommand& command, const xspi_command& signals,
+                                            Time now) {
   running_ = {.kind = Operation::Kind::kRegister,
               .bytes = {signals.write, signals.write + signals.size},
+              .second = command.action == Action::kWriteStatus2,
               .begin = now,
               .end = now + length(times().register_write)};
 }
@@ -71,14 +85,16 @@ void NorChip::Silicon::begin_array(Operation operation, BusyTime time, Time now)
   running_ = std::move(operation);
 }
 
+// Micron: a failure stays to be seen until it is cleared, and leaves the chip write-enabled.
 void NorChip::Silicon::complete(const Operation& operation) {
-  write_enabled_ = false;
+  const bool micron = part_.maker == Part::Maker::kMicron;
+  write_enabled_ = micron && operation.fate == Fate::kFail;
   if (operation.kind == Operation::Kind::kRegister) {
-    write_registers(operation.bytes);
+    write_registers(operation);
     return;
   }
   bool& failed = operation.kind == Operation::Kind::kErase ? erase_failed_ : program_failed_;
-  failed = operation.fate == Fate::kFail;
+  failed = operation.fate == Fate::kFail || (micron && failed);
   if (operation.fate != Fate::kNormal) return;
   if (operation.kind == Operation::Kind::kErase) {
     cells.erase(operation.address, operation.size);
@@ -96,17 +112,34 @@ void NorChip::Silicon::apply_partly(const Operation& operation, std::uint32_t pr
       cells.program_partly(operation.address, operation.bytes, progress);
       return;
     case Operation::Kind::kRegister:
-      if (prng_.below(kWhole) < progress) write_registers(operation.bytes);
+      if (prng_.below(kWhole) < progress) write_registers(operation);
       return;
   }
 }
 
-// 01h takes the status register, then the configuration registers, as many as are sent.
-void NorChip::Silicon::write_registers(const std::vector<std::uint8_t>& bytes) {
-  const unsigned kept = part_.protection_bits | part_.quad_enable_bit;
+// 01h takes the status register, then what the maker has behind it, as many as are sent.
+void NorChip::Silicon::write_registers(const Operation& operation) {
+  const std::vector<std::uint8_t>& bytes = operation.bytes;
+  if (operation.second) {
+    status2_ = bytes[0];
+    return;
+  }
+  const bool winbond = part_.maker == Part::Maker::kWinbond;
+  const unsigned kept = part_.protection_bits | (winbond ? 0 : part_.quad_enable_bit);
   status_ = static_cast<std::uint8_t>(bytes[0] & kept);
-  if (bytes.size() > 1) configuration_ = bytes[1];
-  if (bytes.size() > 2) configuration2_ = bytes[2];
+  switch (part_.maker) {
+    case Part::Maker::kMacronix:
+      if (bytes.size() > 1) configuration_ = bytes[1];
+      if (bytes.size() > 2) configuration2_ = bytes[2];
+      return;
+    case Part::Maker::kWinbond:
+      if (bytes.size() > 1) status2_ = bytes[1];
+      return;
+    case Part::Maker::kMicron:
+    case Part::Maker::kIssi:
+      if (bytes.size() > 1) complain("a write of more than the status register");
+      return;
+  }
 }
 
 bool NorChip::Silicon::abort(Time now) {

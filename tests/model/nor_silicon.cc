@@ -15,6 +15,13 @@ constexpr std::uint8_t kProgramSuspended = 0x04;
 constexpr std::uint8_t kEraseSuspended = 0x08;
 constexpr std::uint8_t kHighPerformance = 0x02;  // MX25R, second configuration register
 
+// Micron's flag status register.
+constexpr std::uint8_t kFourByteFlag = 0x01;
+constexpr std::uint8_t kProtectionFlag = 0x02;
+constexpr std::uint8_t kProgramSuspendedFlag = 0x04;
+constexpr std::uint8_t kEraseSuspendedFlag = 0x40;
+constexpr std::uint8_t kReadyFlag = 0x80;
+
 // CR2 of the octal parts.
 constexpr std::uint32_t kCr2Mode = 0x000;
 constexpr std::uint32_t kCr2Dummies = 0x300;
@@ -37,14 +44,19 @@ Time bus_time(const xspi_command& signals, std::uint32_t clock_hz) {
 
 }  // namespace
 
-NorChip::Silicon::Silicon(const Part& part, std::uint64_t seed)
-    : cells(sim::Prng(seed).fork()), part_(part), prng_(sim::Prng(seed + 1).fork()) {}
+NorChip::Silicon::Silicon(const Part& part, std::uint64_t seed,
+                          std::vector<std::string>& complaints)
+    : cells(sim::Prng(seed).fork()),
+      part_(part),
+      complaints_(complaints),
+      prng_(sim::Prng(seed + 1).fork()) {}
 
 void NorChip::Silicon::forget_volatile() {
   state_ = {};
   state_.mode = power_up_mode;
   continuous_read = false;
-  write_enabled_ = reset_enabled_ = powered_down_ = program_failed_ = erase_failed_ = false;
+  write_enabled_ = reset_enabled_ = powered_down_ = false;
+  program_failed_ = erase_failed_ = protection_failed_ = false;
   configuration2_ = 0;
 }
 
@@ -73,6 +85,23 @@ void NorChip::Silicon::order(std::uint64_t operations_from_now, Fate fate) {
 
 bool NorChip::Silicon::low_power() const {
   return part_.has_low_power && (configuration2_ & kHighPerformance) == 0;
+}
+
+std::uint8_t NorChip::Silicon::status() const {
+  return static_cast<std::uint8_t>(status_ | (write_enabled_ ? kWel : 0) | (running_ ? kWip : 0));
+}
+
+std::uint8_t NorChip::Silicon::flag_status() const {
+  unsigned bits = running_ ? 0 : kReadyFlag;
+  if (state_.four_byte) bits |= kFourByteFlag;
+  if (program_failed_) bits |= part_.program_fail_bit;
+  if (erase_failed_) bits |= part_.erase_fail_bit;
+  if (protection_failed_) bits |= kProtectionFlag;
+  if (suspended_) {
+    bits |=
+        suspended_->kind == Operation::Kind::kErase ? kEraseSuspendedFlag : kProgramSuspendedFlag;
+  }
+  return static_cast<std::uint8_t>(bits);
 }
 
 std::uint8_t NorChip::Silicon::security() const {
@@ -141,6 +170,8 @@ bool NorChip::Silicon::may_run_while_busy(const NorCommand& command) const {
   switch (command.action) {
     case Action::kReadStatus:
     case Action::kReadSecurity:
+    case Action::kReadFlagStatus:
+    case Action::kReadStatus2:
     case Action::kSuspend:
     case Action::kResetEnable:
     case Action::kReset:
@@ -181,7 +212,8 @@ bool NorChip::Silicon::may_run(const NorCommand& command, std::uint32_t clock_hz
     }
     return false;
   }
-  if (command.quad && (status_ & part_.quad_enable_bit) == 0) {
+  const unsigned quad_register = part_.maker == Part::Maker::kWinbond ? status2_ : status_;
+  if (command.quad && part_.quad_enable_bit != 0 && (quad_register & part_.quad_enable_bit) == 0) {
     complain("a quad command without the quad-enable bit");
     return false;
   }
@@ -227,7 +259,11 @@ void NorChip::Silicon::execute(const NorCommand& command, const xspi_command& si
     case Action::kResume:
       resume(now);
       return;
+    case Action::kClearFlagStatus:
+      program_failed_ = erase_failed_ = protection_failed_ = false;
+      return;
     case Action::kWriteStatus:
+    case Action::kWriteStatus2:
     case Action::kWriteConfiguration2:
     case Action::kProgram:
     case Action::kErase:
@@ -247,14 +283,18 @@ void NorChip::Silicon::answer(const NorCommand& command, const xspi_command& sig
   const auto repeat_bytes = [&](std::span<const std::uint8_t> bytes) {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = bytes[i / repeat % bytes.size()];
   };
-  const auto status =
-      static_cast<std::uint8_t>(status_ | (write_enabled_ ? kWel : 0) | (running_ ? kWip : 0));
   switch (command.action) {
     case Action::kReadId:
       repeat_bytes(part_.jedec_id);
       return;
     case Action::kReadStatus:
-      repeat_bytes({{status}});
+      repeat_bytes({{status()}});
+      return;
+    case Action::kReadStatus2:
+      repeat_bytes({{status2_}});
+      return;
+    case Action::kReadFlagStatus:
+      repeat_bytes({{flag_status()}});
       return;
     case Action::kReadConfiguration:
       if (part_.bus == Part::Bus::kQuad) {
@@ -315,7 +355,8 @@ void NorChip::Silicon::begin_write(const NorCommand& command, const xspi_command
   }
   switch (command.action) {
     case Action::kWriteStatus:
-      begin_register_write(signals, now);
+    case Action::kWriteStatus2:
+      begin_register_write(command, signals, now);
       return;
     case Action::kWriteConfiguration2:
       write_configuration2(command, signals);

@@ -19,7 +19,8 @@ class NorChip::Silicon {
   // What a test has ordered for one operation.
   enum class Fate { kNormal, kCut, kFail, kSkip, kHang };
 
-  Silicon(const Part& part, std::uint64_t seed);
+  // What it complains of is added to `complaints`.
+  Silicon(const Part& part, std::uint64_t seed, std::vector<std::string>& complaints);
 
   void power_on(Time now);
   void power_off(Time now);
@@ -35,8 +36,8 @@ class NorChip::Silicon {
   bool sfdp_blank = false;
   bool continuous_read = false;
   Mode power_up_mode = Mode::kSpi;
+  std::optional<std::uint32_t> locked_block;  // an address in it
   std::uint64_t operations = 0;
-  std::vector<std::string> complaints;
 
  private:
   struct Operation {
@@ -45,6 +46,7 @@ class NorChip::Silicon {
     std::uint32_t address = 0;
     std::uint32_t size = 0;           // kErase
     std::vector<std::uint8_t> bytes;  // kProgram: at `address`; kRegister: what is written
+    bool second = false;              // kRegister: into the second status register alone
     Time begin{};
     Time end{};
   };
@@ -63,19 +65,22 @@ class NorChip::Silicon {
   void reset(Time now);
   bool low_power() const;
   bool swapped() const { return part_.swaps_octal_dtr && state_.mode == Mode::kOctalDtr; }
+  std::uint8_t status() const;
   std::uint8_t security() const;
-  void complain(std::string sentence) { complaints.push_back(std::move(sentence)); }
+  std::uint8_t flag_status() const;
+  void complain(std::string sentence) { complaints_.push_back(std::move(sentence)); }
 
   // nor_operations.cc: what takes time
   void settle(Time now);
   void begin_program(std::uint32_t address, const xspi_command& signals, Time now);
   void begin_erase(std::uint32_t address, std::uint32_t size, BusyTime time, Time now);
-  void begin_register_write(const xspi_command& signals, Time now);
+  void begin_register_write(const NorCommand& command, const xspi_command& signals, Time now);
   void begin_array(Operation operation, BusyTime time, Time now);
-  bool refuse_protected(Operation::Kind kind);
+  bool refuse_protected(Operation::Kind kind, std::uint32_t address, std::uint32_t size);
   void complete(const Operation& operation);
   void apply_partly(const Operation& operation, std::uint32_t progress);
-  void write_registers(const std::vector<std::uint8_t>& bytes);
+  void write_registers(const Operation& operation);
+  bool locked(std::uint32_t address, std::uint32_t size) const;
   // Cuts what runs or is suspended.
   bool abort(Time now);
   void suspend(Time now);
@@ -84,6 +89,7 @@ class NorChip::Silicon {
   const ArrayTimes& times() const { return low_power() ? part_.low_power_times : part_.times; }
 
   const Part& part_;
+  std::vector<std::string>& complaints_;
   sim::Prng prng_;
   std::map<std::uint64_t, Fate> fates_;  // by number of the operation
 
@@ -94,6 +100,7 @@ class NorChip::Silicon {
   bool powered_down_ = false;  // deep power down
   bool program_failed_ = false;
   bool erase_failed_ = false;
+  bool protection_failed_ = false;   // Micron
   std::uint8_t configuration2_ = 0;  // quad parts: bit 1 is high-performance mode
   Time ready_at_{};
   std::optional<Operation> running_;
@@ -102,6 +109,7 @@ class NorChip::Silicon {
   // Non-volatile.
   std::uint8_t status_ = 0;         // without WIP and WEL
   std::uint8_t configuration_ = 0;  // 15h, first byte
+  std::uint8_t status2_ = 0;        // Winbond
 };
 
 }  // namespace gangd::model

@@ -132,6 +132,7 @@ VirtualBoard::Board::Board(VirtualBoard& facade, const Options& options)
   };
   bus_.self = this;
   bus_.lanes_max = kLanes;
+  bus_.dual = part_of(options).dies == 2;
   bus_.run = [](void* self, const xspi_command* command) {
     return static_cast<Board*>(self)->run_on_bus(*command);
   };

@@ -33,6 +33,7 @@ class Bench {
   Bench(const BenchOptions& options, const Part& part)
       : part(part), chip(part, options.seed), mode_max(options.mode_max) {
     bus.lanes_max = options.lanes;
+    bus.dual = part.dies == 2;
     chip.power_on(now);
   }
   Bench(const Bench&) = delete;
@@ -84,6 +85,21 @@ class Bench {
     EXPECT_EQ(nor.memory.read(nor.memory.self, kBase + at, bytes.data(), size), DFU_OK);
     return bytes;
   }
+  // By hand, in SPI mode: of each chip its bytes, in turn.
+  Bytes read_register(std::uint8_t opcode, std::uint32_t size = 1) {
+    Bytes bytes(size * part.dies);
+    xspi_command command{};
+    command.instruction_phase.lanes = command.data_phase.lanes = 1;
+    command.instruction = opcode;
+    command.instruction_size = 1;
+    command.read = bytes.data();
+    command.size = size * part.dies;
+    now += chip.run(command, now, 20'000'000);
+    return bytes;
+  }
+  // What the layout of the memory must have for its blocks.
+  std::uint32_t block() const { return part.erase_types.back().size; }
+  std::uint32_t small() const { return part.erase_types.front().size; }
   Bytes peek(std::uint32_t at, std::uint32_t size) const {
     Bytes bytes(size);
     chip.peek(at, bytes);
@@ -102,7 +118,9 @@ class Bench {
   ::nor nor{};
   std::uint64_t polls = 0;
   std::uint64_t commands = 0;
+  std::uint64_t register_writes = 0;  // of status registers
   bool controller_broken = false;
+  bool second_die_deaf = false;
   bool octal_reads_garbled = false;  // a delay that does not fit
 
  private:
@@ -114,10 +132,14 @@ class Bench {
     if (bench.controller_broken) return false;
     const std::uint8_t lanes = std::max({command->instruction_phase.lanes,
                                          command->address_phase.lanes, command->data_phase.lanes});
-    EXPECT_LE(lanes, bench.bus.lanes_max) << "that many lanes are not wired";
+    EXPECT_LE(lanes, bench.bus.lanes_max / bench.part.dies) << "that many lanes are not wired";
     EXPECT_TRUE(command->read == nullptr || command->write == nullptr);
     bench.commands += 1;
+    if (command->instruction == 0x01 || command->instruction == 0x31) bench.register_writes += 1;
     bench.now += bench.chip.run(*command, bench.now, bench.hz);
+    if (bench.second_die_deaf && command->read != nullptr) {
+      for (std::uint32_t i = 1; i < command->size; i += 2) command->read[i] = 0xff;
+    }
     if (bench.octal_reads_garbled && command->data_phase.lanes == 8 && command->read != nullptr) {
       for (std::uint32_t i = 0; i < command->size; ++i) {
         command->read[i] = static_cast<std::uint8_t>(command->read[i] * 2u + i % 2);
@@ -131,7 +153,7 @@ class Bench {
 
   std::uint32_t hz = 1'000'000;
   const clock_port clock = {.self = this, .now_us = now_us};
-  xspi_port bus = {.self = this, .run = run, .set_clock = set_clock, .lanes_max = 8};
+  xspi_port bus = {.self = this, .run = run, .set_clock = set_clock, .lanes_max = 8, .dual = false};
 };
 
 // Something without a pattern that a mistake could repeat.

@@ -89,46 +89,99 @@ TEST(Sfdp, OctalTablesOfMx66uw1g45g) {
   EXPECT_EQ(part.octal.enable_value, 2);
 }
 
-// The table for blank SFDP must not say anything else than the parts do.
-TEST(Sfdp, TheIdTableAgreesWithSfdpAndWithTheModels) {
+// Dword 10 is 00994a24h, 11 is e1038e8bh; table FF84 begins with ffffe7ffh, ffffdc21h.
+TEST(Sfdp, FlagStatusAnd4ByteOpcodesOfMt25ql512) {
+  sfdp_part part;
+  ASSERT_TRUE(parse(sfdp_of("MT25QL512ABB"), part));
+  EXPECT_EQ(part.size, 64u << 20);
+  EXPECT_EQ(part.page_typical_us, 120u);  // (14 + 1) * 8 us
+  EXPECT_EQ(part.page_max_us, 2880u);     // * 2 * (11 + 1)
+  ASSERT_EQ(part.erase_types_count, 3);
+  EXPECT_EQ(part.erase_types[0].max_ms, 480u);  // (2 + 1) * 16 ms * 2 * (4 + 1)
+  EXPECT_EQ(part.erase_types[0].opcode_4byte, 0x21);
+  EXPECT_EQ(part.erase_types[1].size, 32768u);
+  EXPECT_EQ(part.erase_types[1].opcode_4byte, 0) << "there is none";
+  EXPECT_EQ(part.erase_types[2].typical_ms, 160u);
+  EXPECT_EQ(part.erase_types[2].opcode_4byte, 0xdc);
+  EXPECT_EQ(part.chip_erase_max_ms, 1280000u);  // (1 + 1) * 64 s * 10
+  EXPECT_EQ(part.busy, SFDP_BUSY_FLAG_STATUS_BIT7);
+  EXPECT_EQ(part.quad_enable, SFDP_QUAD_NO_BIT);
+  EXPECT_EQ(part.read_1_1_4.dummies, 8);  // 7 wait states, 1 mode clock
+  EXPECT_TRUE(part.has_4byte_opcodes);
+  EXPECT_TRUE(part.has_read_1_1_4_4byte);
+  EXPECT_TRUE(part.has_program_1_1_4_4byte);
+}
+
+sfdp_part row_of(const Part& model) {
+  sfdp_part row{};
+  const sfdp_part* found = nor_part_of_id(model.jedec_id.data());
+  EXPECT_NE(found, nullptr) << model.name;
+  if (found != nullptr) std::memcpy(&row, found, sizeof(row));
+  return row;
+}
+
+TEST(Sfdp, TheIdTableAgreesWithTheModels) {
   for (const Part& model : parts()) {
+    SCOPED_TRACE(model.name);
+    const sfdp_part row = row_of(model);
+    EXPECT_EQ(row.size, model.size / model.dies);
+    EXPECT_EQ(row.page_size, model.page_size / model.dies);
+    EXPECT_EQ(row.page_typical_us, model.times.page_program.typical / std::chrono::microseconds(1));
+    EXPECT_EQ(row.page_max_us, model.times.page_program.maximum / std::chrono::microseconds(1));
+    EXPECT_EQ(row.chip_erase_typical_ms, milliseconds(model.times.chip_erase.typical));
+    EXPECT_EQ(row.chip_erase_max_ms, milliseconds(model.times.chip_erase.maximum));
+    ASSERT_EQ(row.erase_types_count, model.erase_types.size());
+    for (unsigned i = 0; i < row.erase_types_count; ++i) {
+      const sfdp_erase_type& type = row.erase_types[i];
+      EXPECT_EQ(type.size, model.erase_types[i].size / model.dies);
+      EXPECT_EQ(type.opcode, model.erase_types[i].opcode);
+      EXPECT_EQ(type.opcode_4byte, model.erase_types[i].opcode_4byte);
+      EXPECT_EQ(type.typical_ms, milliseconds(model.erase_types[i].time.typical));
+      EXPECT_EQ(type.max_ms, milliseconds(model.erase_types[i].time.maximum));
+    }
+    EXPECT_EQ(row.octal.present, model.bus == Part::Bus::kOctal);
+    EXPECT_EQ(row.octal.swapped, model.swaps_octal_dtr);
+    EXPECT_EQ(nor_banks(model.jedec_id.data()), model.banks);
+  }
+}
+
+// The table for blank SFDP must not say anything else than the parts do.
+TEST(Sfdp, TheIdTableAgreesWithSfdp) {
+  for (const Part& model : parts()) {
+    if (model.sfdp.empty()) continue;
     SCOPED_TRACE(model.name);
     sfdp_part said;
     ASSERT_TRUE(
         sfdp_parse(model.sfdp.data(), static_cast<std::uint32_t>(model.sfdp.size()), &said));
-    const sfdp_part* row = nor_part_of_id(model.jedec_id.data());
-    ASSERT_NE(row, nullptr);
-    sfdp_part table{};
-    std::memcpy(&table, row, sizeof(table));
-    EXPECT_EQ(table.size, said.size);
-    EXPECT_EQ(table.page_size, said.page_size);
-    EXPECT_EQ(table.address, said.address);
-    EXPECT_EQ(table.page_typical_us, said.page_typical_us);
-    EXPECT_EQ(table.page_max_us, said.page_max_us);
-    EXPECT_EQ(table.chip_erase_typical_ms, said.chip_erase_typical_ms);
-    EXPECT_EQ(table.chip_erase_max_ms, said.chip_erase_max_ms);
-    ASSERT_EQ(table.erase_types_count, said.erase_types_count);
-    ASSERT_EQ(said.erase_types_count, model.erase_types.size());
+    sfdp_part row = row_of(model);
+    ASSERT_EQ(row.erase_types_count, said.erase_types_count);
     for (unsigned i = 0; i < said.erase_types_count; ++i) {
-      const sfdp_erase_type& type = table.erase_types[i];
-      EXPECT_EQ(std::memcmp(&type, &said.erase_types[i], sizeof(type)), 0);
-      EXPECT_EQ(type.size, model.erase_types[i].size);
-      EXPECT_EQ(type.typical_ms, milliseconds(model.erase_types[i].time.typical));
-      EXPECT_EQ(type.max_ms, milliseconds(model.erase_types[i].time.maximum));
+      EXPECT_EQ(std::memcmp(&row.erase_types[i], &said.erase_types[i], sizeof(sfdp_erase_type)), 0);
     }
-    EXPECT_EQ(table.read_1_1_4.opcode, said.read_1_1_4.opcode);
-    EXPECT_EQ(table.read_1_1_4.dummies, said.read_1_1_4.dummies);
-    EXPECT_EQ(table.read_1_4_4.opcode, said.read_1_4_4.opcode);
-    EXPECT_EQ(table.quad_enable == SFDP_QUAD_SR1_BIT6, said.quad_enable == SFDP_QUAD_SR1_BIT6);
-    EXPECT_EQ(table.busy & SFDP_BUSY_STATUS_BIT0, said.busy & SFDP_BUSY_STATUS_BIT0);
-    EXPECT_EQ(table.soft_reset, said.soft_reset);
-    EXPECT_EQ(table.wake_up_us, said.wake_up_us);
-    EXPECT_EQ(table.has_4byte_opcodes, said.has_4byte_opcodes);
-    EXPECT_EQ(table.octal.present, said.octal.present);
-    EXPECT_EQ(table.octal.swapped, said.octal.swapped);
-    EXPECT_EQ(table.octal.read_dtr_opcode, said.octal.read_dtr_opcode);
-    EXPECT_EQ(table.octal.enable_opcode, said.octal.enable_opcode);
-    EXPECT_EQ(table.octal.enable_value, said.octal.enable_value);
+    EXPECT_EQ(row.size, said.size);
+    EXPECT_EQ(row.page_size, said.page_size);
+    EXPECT_EQ(row.address, said.address);
+    EXPECT_EQ(row.page_typical_us, said.page_typical_us);
+    EXPECT_EQ(row.page_max_us, said.page_max_us);
+    EXPECT_EQ(row.chip_erase_typical_ms, said.chip_erase_typical_ms);
+    EXPECT_EQ(row.chip_erase_max_ms, said.chip_erase_max_ms);
+    EXPECT_EQ(row.read_1_1_4.opcode, said.read_1_1_4.opcode);
+    EXPECT_EQ(row.read_1_1_4.dummies, said.read_1_1_4.dummies);
+    EXPECT_EQ(row.read_1_4_4.opcode, said.read_1_4_4.opcode);
+    EXPECT_EQ(row.read_1_4_4.dummies, said.read_1_4_4.dummies);
+    EXPECT_EQ(row.quad_enable, said.quad_enable);
+    EXPECT_EQ(row.busy, said.busy);
+    EXPECT_EQ(row.soft_reset, said.soft_reset);
+    EXPECT_EQ(row.wake_up_us, said.wake_up_us);
+    EXPECT_EQ(row.has_4byte_opcodes, said.has_4byte_opcodes);
+    EXPECT_EQ(row.has_read_1_1_4_4byte, said.has_read_1_1_4_4byte);
+    EXPECT_EQ(row.has_program_1_1_4_4byte, said.has_program_1_1_4_4byte);
+    EXPECT_EQ(row.has_program_1_4_4_4byte, said.has_program_1_4_4_4byte);
+    EXPECT_EQ(row.octal.present, said.octal.present);
+    EXPECT_EQ(row.octal.swapped, said.octal.swapped);
+    EXPECT_EQ(row.octal.read_dtr_opcode, said.octal.read_dtr_opcode);
+    EXPECT_EQ(row.octal.enable_opcode, said.octal.enable_opcode);
+    EXPECT_EQ(row.octal.enable_value, said.octal.enable_value);
   }
 }
 

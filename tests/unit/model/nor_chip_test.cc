@@ -173,6 +173,15 @@ TEST(NorChip, ReadsOtherBanksWhileItWrites) {
   EXPECT_NE(pins.complaints(), "");
 }
 
+TEST(NorChip, OneBankIsNoneOther) {
+  Pins pins("MX25LM51245G");
+  pins.enter(Mode::kOctalStr);
+  pins.erase_64k(0);
+  pins.read(0x3000000, 1);
+  EXPECT_NE(pins.complaints(), "") << "LM does not read while it writes";
+  EXPECT_EQ(pins.receive(pins.command(0x5a, 4, 0, 20), 4), Bytes(4, 0xff)) << "nor has it SFDP";
+}
+
 TEST(NorChip, SuspendLetsReadsInBetween) {
   Pins pins("MX25R6435F");
   pins.program(0x20000, {0x34});
@@ -258,6 +267,113 @@ TEST(NorChip, QuadNeedsItsBit) {
   pins.finish();
   EXPECT_EQ(pins.peek(5, 2), (Bytes{0xab, 0xcd}));
   EXPECT_EQ(pins.complaints(), "");
+}
+
+// A driver that takes the wrong one of these for the failed operation would go on.
+TEST(NorChip, MicronSaysInItsFlagStatusHowItStands) {
+  Pins pins("MT25QL512ABB");
+  const auto flags = [&] { return pins.read_register(0x70)[0]; };
+  EXPECT_EQ(flags(), 0x80);
+  pins.send(0xb7);
+  EXPECT_EQ(flags(), 0x81) << "four address bytes";
+  pins.send(0xe9);
+  pins.erase_4k(0);
+  EXPECT_EQ(flags(), 0x00) << "busy";
+  pins.finish();
+  EXPECT_EQ(flags(), 0x80);
+  pins.chip.fail_operation(0);
+  pins.program(0, {0});
+  pins.finish();
+  EXPECT_EQ(flags(), 0x90);
+  EXPECT_EQ(pins.status(), kWel) << "and stays write-enabled";
+  pins.erase_4k(0);
+  pins.finish();
+  EXPECT_EQ(flags(), 0x90) << "a good one does not clear it";
+  pins.send(0x50);
+  EXPECT_EQ(flags(), 0x80);
+  pins.chip.lock_block(0);
+  pins.erase_4k(0);
+  EXPECT_EQ(flags(), 0xa2);
+  EXPECT_EQ(pins.complaints(), "");
+  pins.send(0xb0);
+  EXPECT_NE(pins.complaints(), "") << "suspend is 75h here";
+}
+
+TEST(NorChip, MicronReadsAndProgramsOnFourLanesWithFourAddressBytes) {
+  Pins pins("MT25QL512ABB");
+  pins.send(0x06);
+  pins.transmit(pins.command(0x34, 4, 0x3000000), {1, 2, 3}, 4);
+  pins.finish();
+  EXPECT_EQ(pins.receive(pins.command(0x6c, 4, 0x3000000, 8), 3, 4), (Bytes{1, 2, 3}));
+  xspi_command read = pins.command(0xec, 4, 0x3000001, 10);
+  read.address_phase.lanes = 4;
+  EXPECT_EQ(pins.receive(read, 1, 4), Bytes{2});
+  EXPECT_EQ(pins.complaints(), "");
+}
+
+TEST(NorChip, TwoDiesAnswerInTurn) {
+  Pins pins("MT25TL01G");
+  EXPECT_EQ(pins.read_register(0x9f, 6), (Bytes{0x20, 0x20, 0xba, 0xba, 0x20, 0x20}));
+  pins.chip.poke(0x101, Bytes{1, 2, 3});
+  EXPECT_EQ(pins.peek(0x100, 5), (Bytes{0xff, 1, 2, 3, 0xff}));
+  EXPECT_EQ(pins.receive(pins.command(0x0c, 4, 0x100, 8), 4), (Bytes{0xff, 1, 2, 3}));
+  pins.chip.fail_operation(0);
+  pins.send(0x06);
+  pins.transmit(pins.command(0x12, 4, 0x200), {4, 5, 6, 7});
+  pins.now = pins.chip.busy_until();
+  EXPECT_EQ(pins.read_register(0x70, 2), (Bytes{0x80, 0x90})) << "the second has failed";
+  EXPECT_EQ(pins.peek(0x200, 4), (Bytes{4, 0xff, 6, 0xff}));
+  EXPECT_EQ(pins.complaints(), "");
+  pins.receive(pins.command(0x0c, 4, 0x101, 8), 2);
+  EXPECT_NE(pins.complaints(), "") << "an odd address";
+  pins.read_register(0x05, 1);
+  EXPECT_NE(pins.complaints(), "") << "a byte of one alone";
+}
+
+TEST(NorChip, TwoDiesEraseAndAreCutTogether) {
+  Pins pins("MT25TL01G");
+  pins.chip.poke(0x20000 - 2, Bytes(4, 0x00));
+  pins.send(0x06);
+  pins.send(pins.command(0xdc, 4, 0));
+  pins.now = pins.chip.busy_until();
+  EXPECT_EQ(pins.read_register(0x70, 2), (Bytes{0x80, 0x80}));
+  EXPECT_EQ(pins.peek(0x20000 - 2, 4), (Bytes{0xff, 0xff, 0x00, 0x00})) << "128 KiB";
+  pins.chip.cut_power_at_operation(0);
+  pins.send(0x06);
+  pins.send(pins.command(0xdc, 4, 0x20000));
+  EXPECT_TRUE(pins.chip.cut());
+  EXPECT_FALSE(pins.chip.powered());
+  EXPECT_EQ(pins.complaints(), "");
+}
+
+TEST(NorChip, WinbondHasItsQuadBitInTheSecondStatusRegister) {
+  Pins pins("W25Q128JV");
+  pins.send(0x06);
+  pins.transmit(pins.command(0x01), {0x40, 0x02});
+  pins.finish();
+  EXPECT_EQ(pins.status(), 0) << "bit 6 is another matter here";
+  EXPECT_EQ(pins.read_register(0x35), Bytes{0x02});
+  pins.send(0x06);
+  pins.transmit(pins.command(0x32, 3, 5), {0xab}, 4);
+  pins.finish();
+  EXPECT_EQ(pins.receive(pins.command(0x6b, 3, 5, 8), 1, 4), Bytes{0xab});
+  EXPECT_EQ(pins.complaints(), "");
+  pins.send(0x06);
+  pins.transmit(pins.command(0x31), {0});
+  pins.finish();
+  pins.receive(pins.command(0x6b, 3, 5, 8), 1, 4);
+  EXPECT_NE(pins.complaints(), "");
+}
+
+TEST(NorChip, IssiSaysNothingOfAFailure) {
+  Pins pins("IS25LP064A");
+  pins.chip.fail_operation(0);
+  pins.program(0, {0});
+  pins.finish();
+  EXPECT_EQ(pins.peek(0, 1), Bytes{0xff});
+  EXPECT_EQ(pins.complaints(), "");
+  pins.security();
+  EXPECT_NE(pins.complaints(), "") << "2Bh is Macronix's";
 }
 
 TEST(NorChip, LowPowerModeIsSlowerInEverything) {

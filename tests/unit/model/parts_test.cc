@@ -33,7 +33,10 @@ TEST(Parts, AreUniqueAndComplete) {
   for (const Part& part : parts()) {
     EXPECT_TRUE(names.insert(part.name).second) << part.name;
     EXPECT_EQ(part.sfdp.size() % 4, 0u) << part.name;
-    EXPECT_EQ(std::string(part.sfdp.begin(), part.sfdp.begin() + 4), "SFDP") << part.name;
+    if (!part.sfdp.empty()) {
+      EXPECT_EQ(std::string(part.sfdp.begin(), part.sfdp.begin() + 4), "SFDP") << part.name;
+    }
+    EXPECT_EQ(part.size % (part.banks * part.erase_types.back().size), 0u) << part.name;
     EXPECT_FALSE(part.erase_types.empty()) << part.name;
     EXPECT_NE(part.jedec_id[0], 0) << part.name;
   }
