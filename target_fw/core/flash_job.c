@@ -62,7 +62,7 @@ static enum dfu_status check(const struct flash_order* order, const struct memor
 static uint32_t expected_ms(const struct flash_order* order, const struct memory* memory) {
   switch (order->action) {
     case FLASH_ERASE:
-      return memory->erase_ms(memory->self);
+      return memory->erase_ms(memory->self, memory->geometry.erase_size);
     case FLASH_ERASE_ALL:
       return memory->erase_all_ms(memory->self);
     case FLASH_WRITE:
@@ -90,7 +90,9 @@ static void run_on_chip(struct flash_job* job, const struct memory* memory) {
     job->free_block ^= 1;
     memory->write(memory->self, order->address, bytes, order->size);
   } else if (order->action == FLASH_ERASE) {
-    memory->erase(memory->self, order->address);
+    uint32_t size = memory->geometry.erase_size;
+    uint32_t into = (order->address - memory->geometry.address) % size;
+    memory->erase(memory->self, order->address - into, size);
   } else {
     memory->erase_all(memory->self);
   }

@@ -26,8 +26,11 @@ struct memory_progress {
 struct memory_geometry {
   uint32_t address;    /* of the first byte, as the host sees it */
   uint32_t size;       /* bytes */
-  uint32_t erase_size; /* bytes of the block that erase() takes; a power of two */
+  uint32_t erase_size; /* bytes of the block that suits most erases; a power of two */
   uint32_t write_size; /* writes start and end at multiples of this; 1: anywhere */
+  uint32_t erase_min;  /* bytes of the smallest block that can be erased; divides erase_size */
+  uint32_t bank_size;  /* one part of this size is readable while another is worked on; `size`: it
+                          has no such parts */
 };
 
 struct memory {
@@ -41,19 +44,24 @@ struct memory {
   /* Addresses are those of the host. The core has checked that [address, address + size) lies in
    * the memory, is allowed by the three flags, and is aligned to write_size. */
 
-  /* Begins to erase the block that holds `address`. */
-  void (*erase)(void* self, uint32_t address);
+  /* Begins to erase the largest block that begins at `address` and has at most `size` bytes, and
+   * returns how many it has. Both are multiples of erase_min. */
+  uint32_t (*erase)(void* self, uint32_t address, uint32_t size);
   /* Begins to erase everything. */
   void (*erase_all)(void* self);
   /* Begins to write. The bytes stay as they are until the operation has ended. */
   void (*write)(void* self, uint32_t address, const uint8_t* bytes, uint32_t size);
   /* Goes on with the operation, and says how it stands. */
   struct memory_progress (*poll)(void* self);
-  /* Reads at the speed of the bus; at most 4096 bytes. Not while an operation runs. */
+  /* Reads at the speed of the bus; at most 4096 bytes. While an operation runs, only from another
+   * bank than the one that it works on. */
   enum dfu_status (*read)(void* self, uint32_t address, uint8_t* bytes, uint32_t size);
-  /* Milliseconds that an erase of one block, of everything, or a write of `size` bytes takes as
+  /* The chip forgets all that is not in its cells, and is found again: what is read then was
+   * written. Not while an operation runs; blocks for at most 0.5 s. */
+  enum dfu_status (*restart)(void* self);
+  /* Milliseconds that an erase of `size` bytes, of everything, or a write of `size` bytes takes as
    * long as nothing is wrong: what the host is told to wait. */
-  uint32_t (*erase_ms)(void* self);
+  uint32_t (*erase_ms)(void* self, uint32_t size);
   uint32_t (*erase_all_ms)(void* self);
   uint32_t (*write_ms)(void* self, uint32_t size);
 };

@@ -4,6 +4,9 @@
 
 #include "target_fw/core/nor_bus.h"
 
+/* The pages of a layout are the largest blocks up to here. */
+#define LAYOUT_BLOCK_MAX (64u * 1024)
+
 /* Macronix, security register. */
 #define PROGRAM_FAILED 0x20u
 #define ERASE_FAILED 0x40u
@@ -40,7 +43,7 @@ static uint64_t limit_us(const struct nor* nor) {
   const uint64_t max_us = nor->operation == NOR_WRITE ? nor->part.page_max_us
                           : nor->operation == NOR_ERASE_ALL
                               ? nor->part.chip_erase_max_ms * (uint64_t)1000
-                              : nor->erase_type.max_ms * (uint64_t)1000;
+                              : nor->erase_type->max_ms * (uint64_t)1000;
   return max_us + max_us / 2;
 }
 
@@ -86,7 +89,6 @@ static void begin_step(struct nor* nor) {
       sent = nor_program(nor, nor->write_at, nor->write_bytes, nor->step_size);
       break;
     case NOR_NO_OPERATION:
-    case NOR_OPERATIONS:
       break;
   }
   if (!sent) lose(nor);
@@ -115,10 +117,23 @@ static void begin(struct nor* nor, enum nor_operation operation, uint32_t at) {
   begin_step(nor);
 }
 
-static void erase(void* self, uint32_t address) {
+/* The largest that fits; the smallest always does. */
+static const struct sfdp_erase_type* fitting_type(const struct nor* nor, uint32_t at,
+                                                  uint32_t size) {
+  const struct sfdp_erase_type* type = &nor->part.erase_types[0];
+  for (uint32_t i = 1; i < nor->part.erase_types_count; i++) {
+    const struct sfdp_erase_type* larger = &nor->part.erase_types[i];
+    if (larger->size <= size && at % larger->size == 0) type = larger;
+  }
+  return type;
+}
+
+static uint32_t erase(void* self, uint32_t address, uint32_t size) {
   struct nor* nor = nor_of(self);
   const uint32_t at = address - nor->config.address;
-  begin(nor, NOR_ERASE, at & ~(nor->memory.geometry.erase_size - 1));
+  nor->erase_type = fitting_type(nor, at, size);
+  begin(nor, NOR_ERASE, at);
+  return nor->erase_type->size;
 }
 
 static void erase_all(void* self) {
@@ -152,9 +167,16 @@ static enum dfu_status outcome(struct nor* nor) {
   return (security & ERASE_FAILED) != 0 ? DFU_ERR_ERASE : DFU_OK;
 }
 
+/* What the step that runs takes on average. */
+static uint32_t* average_of_step(struct nor* nor) {
+  if (nor->operation == NOR_WRITE) return &nor->page_us;
+  if (nor->operation == NOR_ERASE_ALL) return &nor->erase_all_us;
+  return &nor->erase_us[nor->erase_type - nor->part.erase_types];
+}
+
 /* A step has ended well: what it took counts for a quarter of what the next is expected to take. */
 static void end_step(struct nor* nor) {
-  uint32_t* average_us = &nor->average_us[nor->operation];
+  uint32_t* average_us = average_of_step(nor);
   *average_us = (uint32_t)(*average_us - *average_us / 4 + nor->elapsed_us / 4);
   if (nor->operation == NOR_WRITE) {
     nor->write_at += nor->step_size;
@@ -192,8 +214,8 @@ static void look(struct nor* nor) {
   }
 }
 
-static uint32_t poll_in_us(const struct nor* nor) {
-  const uint32_t expected_us = nor->average_us[nor->operation];
+static uint32_t poll_in_us(struct nor* nor) {
+  const uint32_t expected_us = *average_of_step(nor);
   const uint32_t early_us = expected_us - expected_us / EARLY_PARTS;
   if (nor->elapsed_us < early_us) return early_us - (uint32_t)nor->elapsed_us;
   const uint32_t step_us = expected_us / SHORT_STEPS;
@@ -226,18 +248,27 @@ static uint32_t in_ms(uint64_t us) {
   return (uint32_t)((us + 999) / 1000);
 }
 
-static uint32_t erase_ms(void* self) {
-  return in_ms(nor_of(self)->average_us[NOR_ERASE]);
+static enum dfu_status restart(void* self) {
+  struct nor* nor = nor_of(self);
+  nor->lost = true;
+  return find_again(nor) ? DFU_OK : DFU_ERR_VENDOR;
+}
+
+static uint32_t erase_ms(void* self, uint32_t size) {
+  const struct nor* nor = nor_of(self);
+  const struct sfdp_erase_type* type = fitting_type(nor, 0, size);
+  const uint64_t blocks = ((uint64_t)size + type->size - 1) / type->size;
+  return in_ms(blocks * nor->erase_us[type - nor->part.erase_types]);
 }
 
 static uint32_t erase_all_ms(void* self) {
-  return in_ms(nor_of(self)->average_us[NOR_ERASE_ALL]);
+  return in_ms(nor_of(self)->erase_all_us);
 }
 
 static uint32_t write_ms(void* self, uint32_t size) {
   const struct nor* nor = nor_of(self);
   const uint64_t pages = ((uint64_t)size + nor->part.page_size - 1) / nor->part.page_size;
-  return in_ms(pages * nor->average_us[NOR_WRITE]);
+  return in_ms(pages * nor->page_us);
 }
 
 enum dfu_status nor_start(struct nor* nor, const struct nor_config* config) {
@@ -245,16 +276,20 @@ enum dfu_status nor_start(struct nor* nor, const struct nor_config* config) {
   nor->config = *config;
   const enum dfu_status status = nor_connect(nor);
   if (status != DFU_OK) return status;
-  nor->average_us[NOR_ERASE] = nor->erase_type.typical_ms * 1000;
-  nor->average_us[NOR_ERASE_ALL] = nor->part.chip_erase_typical_ms * 1000;
-  nor->average_us[NOR_WRITE] = nor->part.page_typical_us;
+  for (uint32_t i = 0; i < nor->part.erase_types_count; i++) {
+    nor->erase_us[i] = nor->part.erase_types[i].typical_ms * 1000;
+  }
+  nor->erase_all_us = nor->part.chip_erase_typical_ms * 1000;
+  nor->page_us = nor->part.page_typical_us;
   nor->memory = (struct memory){
       .self = nor,
       .name = config->name,
       .geometry = {.address = config->address,
                    .size = nor->part.size,
-                   .erase_size = nor->erase_type.size,
-                   .write_size = 1},
+                   .erase_size = fitting_type(nor, 0, LAYOUT_BLOCK_MAX)->size,
+                   .write_size = 1,
+                   .erase_min = nor->part.erase_types[0].size,
+                   .bank_size = nor->part.size},
       .readable = true,
       .erasable = true,
       .writable = true,
@@ -263,6 +298,7 @@ enum dfu_status nor_start(struct nor* nor, const struct nor_config* config) {
       .write = write,
       .poll = poll,
       .read = read,
+      .restart = restart,
       .erase_ms = erase_ms,
       .erase_all_ms = erase_all_ms,
       .write_ms = write_ms,

@@ -36,7 +36,7 @@ struct nor_config {
   enum nor_mode mode_max; /* lanes_max of the bus limits it, too */
 };
 
-enum nor_operation { NOR_NO_OPERATION, NOR_ERASE, NOR_ERASE_ALL, NOR_WRITE, NOR_OPERATIONS };
+enum nor_operation { NOR_NO_OPERATION, NOR_ERASE, NOR_ERASE_ALL, NOR_WRITE };
 
 /* How the array is reached in the present mode. */
 struct nor_access {
@@ -47,7 +47,7 @@ struct nor_access {
   uint8_t program_address_lanes;
   uint8_t data_lanes_read;
   uint8_t data_lanes_write;
-  uint8_t erase_opcode;
+  bool erase_4byte; /* by the opcodes that take four address bytes */
 };
 
 /* To look at only; everything is set by nor_start(). */
@@ -59,7 +59,7 @@ struct nor {
   enum nor_family family;
   bool from_sfdp; /* the part is what it says of itself, not our table */
   struct sfdp_part part;
-  struct sfdp_erase_type erase_type; /* the one of memory.erase */
+  const struct sfdp_erase_type* erase_type; /* of the erase that runs */
   enum nor_mode mode;
   struct nor_access access;
 
@@ -67,10 +67,13 @@ struct nor {
   enum nor_operation operation;
   enum memory_state state;
   enum dfu_status status;
-  uint32_t looked_us;                  /* the clock at the last look */
-  uint64_t elapsed_us;                 /* since the step began; the clock itself wraps */
-  uint32_t average_us[NOR_OPERATIONS]; /* of a step: an erase, or one page */
-  uint32_t write_at;                   /* in the chip */
+  uint32_t looked_us;  /* the clock at the last look */
+  uint64_t elapsed_us; /* since the step began; the clock itself wraps */
+  /* What a step takes on average: an erase of each type, of all, or one page. */
+  uint32_t erase_us[SFDP_ERASE_TYPES_MAX];
+  uint32_t erase_all_us;
+  uint32_t page_us;
+  uint32_t write_at; /* in the chip */
   const uint8_t* write_bytes;
   uint32_t write_left;
   uint32_t step_size;          /* bytes of the page that runs */

@@ -162,7 +162,8 @@ bool nor_program(struct nor* nor, uint32_t at, const uint8_t* bytes, uint32_t si
 }
 
 bool nor_erase_at(struct nor* nor, uint32_t at) {
-  struct xspi_command command = command_of(nor, nor->access.erase_opcode);
+  struct xspi_command command = command_of(
+      nor, nor->access.erase_4byte ? nor->erase_type->opcode_4byte : nor->erase_type->opcode);
   add_address(nor, &command, XSPI_1, nor->access.address_size, at);
   return run(nor, &command);
 }

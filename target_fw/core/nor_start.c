@@ -121,26 +121,33 @@ static bool identify(struct nor* nor) {
   return true;
 }
 
-/* The largest that is not above 64 KiB, so that a layout has useful blocks; above that only if
- * there is nothing else. */
-static void choose_erase_type(struct nor* nor) {
-  const struct sfdp_part* part = &nor->part;
-  nor->erase_type = part->erase_types[0];
-  for (uint32_t i = 1; i < part->erase_types_count; i++) {
-    if (part->erase_types[i].size <= 64u * 1024) nor->erase_type = part->erase_types[i];
+/* Keeps those that can be reached with four address bytes. */
+static void drop_3byte_erases(struct sfdp_part* part) {
+  uint8_t kept = 0;
+  for (uint32_t i = 0; i < part->erase_types_count; i++) {
+    if (part->erase_types[i].opcode_4byte != 0) part->erase_types[kept++] = part->erase_types[i];
   }
+  part->erase_types_count = kept;
+}
+
+static bool has_4byte_erase(const struct sfdp_part* part) {
+  for (uint32_t i = 0; i < part->erase_types_count; i++) {
+    if (part->erase_types[i].opcode_4byte != 0) return true;
+  }
+  return false;
 }
 
 /* One lane. Parts above 16 MiB need four address bytes. */
 static bool enter_spi(struct nor* nor) {
-  const struct sfdp_part* part = &nor->part;
+  struct sfdp_part* part = &nor->part;
   const bool large = part->size > 1u << 24;
-  const bool opcodes = large && part->has_4byte_opcodes && nor->erase_type.opcode_4byte != 0;
+  const bool opcodes = large && part->has_4byte_opcodes && has_4byte_erase(part);
   if (large && !opcodes && part->address != SFDP_ADDRESS_4) {
     if (part->enter_4byte_wren && !nor_send(nor, NOR_CMD_WRITE_ENABLE)) return false;
     if (!part->enter_4byte && !part->enter_4byte_wren) return false;
     if (!nor_send(nor, NOR_CMD_ENTER_4B)) return false;
   }
+  if (opcodes) drop_3byte_erases(part);
   nor->mode = NOR_SPI;
   nor->access = (struct nor_access){
       .address_size = large || part->address == SFDP_ADDRESS_4 ? 4 : 3,
@@ -150,7 +157,7 @@ static bool enter_spi(struct nor* nor) {
       .program_address_lanes = XSPI_1,
       .data_lanes_read = XSPI_1,
       .data_lanes_write = XSPI_1,
-      .erase_opcode = opcodes ? nor->erase_type.opcode_4byte : nor->erase_type.opcode,
+      .erase_4byte = opcodes,
   };
   return true;
 }
@@ -211,7 +218,7 @@ static bool is_octal_as_we_know_it(const struct sfdp_part* part) {
 static bool enter_octal(struct nor* nor) {
   const struct nor_config* config = &nor->config;
   if (config->bus->lanes_max < XSPI_8 || config->mode_max < NOR_OCTAL_STR ||
-      !is_octal_as_we_know_it(&nor->part) || nor->erase_type.opcode_4byte == 0) {
+      !is_octal_as_we_know_it(&nor->part) || !has_4byte_erase(&nor->part)) {
     return true;
   }
   const bool dtr = config->mode_max >= NOR_OCTAL_DTR && nor->part.octal.read_dtr_opcode != 0;
@@ -227,6 +234,7 @@ static bool enter_octal(struct nor* nor) {
   if (!wait_for_id(nor, WAKE_UP_LIMIT_US) || memcmp(id, nor->id, NOR_ID_SIZE) != 0) {
     return recover(nor) && enter_spi(nor);
   }
+  drop_3byte_erases(&nor->part);
   nor->access = (struct nor_access){
       .address_size = 4,
       .read_opcode = dtr ? nor->part.octal.read_dtr_opcode : NOR_CMD_READ_OCTAL_STR,
@@ -235,7 +243,7 @@ static bool enter_octal(struct nor* nor) {
       .program_address_lanes = XSPI_8,
       .data_lanes_read = XSPI_8,
       .data_lanes_write = XSPI_8,
-      .erase_opcode = nor->erase_type.opcode_4byte,
+      .erase_4byte = true,
   };
   return true;
 }
@@ -243,7 +251,6 @@ static bool enter_octal(struct nor* nor) {
 enum dfu_status nor_connect(struct nor* nor) {
   nor->lost = true;
   if (!recover(nor) || !identify(nor)) return DFU_ERR_VENDOR;
-  choose_erase_type(nor);
   const bool entered =
       enter_spi(nor) &&
       (nor->family == NOR_FAMILY_MACRONIX_OCTAL ? enter_octal(nor) : enter_quad(nor));

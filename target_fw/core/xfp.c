@@ -163,7 +163,9 @@ static void begin_erase_of_block(struct xfp* xfp) {
   struct xfp_job* job = &xfp->job;
   job->erasing = true;
   xfp->wait_us = 0;
-  job->memory->erase(job->memory->self, job->address);
+  const struct memory_geometry* geometry = &job->memory->geometry;
+  uint32_t into = (job->address - geometry->address) % geometry->erase_size;
+  job->memory->erase(job->memory->self, job->address - into, geometry->erase_size);
 }
 
 /* Of a block that is to be erased: all of it is looked at, also what lies outside of the range. The

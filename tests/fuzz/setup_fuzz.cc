@@ -26,8 +26,8 @@ namespace {
 
 struct World {
   std::uint64_t now_us = 0;
-  FakeMemory nor{{.geometry = {0x90000000, 32768, 4096, 2}, .erase_all_ms = 400}, now_us};
-  FakeMemory ram{{.name = "RAM", .geometry = {0xffff8000, 32768, 1024, 1}, .erasable = false},
+  FakeMemory nor{{.geometry = flash(0x90000000, 32768, 4096, 2), .erase_all_ms = 400}, now_us};
+  FakeMemory ram{{.name = "RAM", .geometry = flash(0xffff8000, 32768, 1024), .erasable = false},
                  now_us};
   struct device device{};
   VirtualUsb usb{device.usb, true};

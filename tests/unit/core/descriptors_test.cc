@@ -99,32 +99,32 @@ TEST(Descriptors, EachStatusHasItsOwnText) {
 }
 
 TEST(Descriptors, LayoutsUseTheUnitThatFits) {
-  EXPECT_EQ(layout({0x90000000, 8u << 20, 65536, 1}), "@NOR /0x90000000/128*064Kg");
-  EXPECT_EQ(layout({0x08000000, 2u << 20, 128u << 10, 32}), "@NOR /0x08000000/16*128Kg");
-  EXPECT_EQ(layout({0x70000000, 256u << 20, 1u << 20, 1}), "@NOR /0x70000000/256*001Mg");
-  EXPECT_EQ(layout({0x0800ABCD, 4096, 256, 1}), "@NOR /0x0800ABCD/16*256Bg");
-  EXPECT_EQ(layout({0, 0x80000000, 1, 1}), "@NOR /0x00000000/2147483648*001Bg");
+  EXPECT_EQ(layout(flash(0x90000000, 8u << 20, 65536)), "@NOR /0x90000000/128*064Kg");
+  EXPECT_EQ(layout(flash(0x08000000, 2u << 20, 128u << 10)), "@NOR /0x08000000/16*128Kg");
+  EXPECT_EQ(layout(flash(0x70000000, 256u << 20, 1u << 20)), "@NOR /0x70000000/256*001Mg");
+  EXPECT_EQ(layout(flash(0x0800ABCD, 4096, 256)), "@NOR /0x0800ABCD/16*256Bg");
+  EXPECT_EQ(layout(flash(0, 0x80000000, 1)), "@NOR /0x00000000/2147483648*001Bg");
 }
 
 // fwupd 2.0.20 shows no device that has a larger number than 999 there; each host adds the segments
 // behind one address up.
 TEST(Descriptors, LayoutsOfManyBlocksAreSegmentsThatEveryHostReads) {
-  EXPECT_EQ(layout({0x90000000, 999u * 4096, 4096, 1}), "@NOR /0x90000000/999*004Kg");
-  EXPECT_EQ(layout({0x90000000, 1000u * 4096, 4096, 1}), "@NOR /0x90000000/999*004Kg,1*004Kg");
-  EXPECT_EQ(layout({0x90000000, 128u << 20, 65536, 1}),
+  EXPECT_EQ(layout(flash(0x90000000, 999u * 4096, 4096)), "@NOR /0x90000000/999*004Kg");
+  EXPECT_EQ(layout(flash(0x90000000, 1000u * 4096, 4096)), "@NOR /0x90000000/999*004Kg,1*004Kg");
+  EXPECT_EQ(layout(flash(0x90000000, 128u << 20, 65536)),
             "@NOR /0x90000000/999*064Kg,999*064Kg,50*064Kg");
   const std::string longest =
-      layout({0x90000000, 8991u * 65536, 65536, 1}, "External NOR flash name");
+      layout(flash(0x90000000, 8991u * 65536, 65536), "External NOR flash name");
   EXPECT_EQ(longest.size(), 126u);
   EXPECT_TRUE(longest.starts_with("@External NOR flash name /0x90000000/999*064Kg,999"));
-  EXPECT_EQ(layout({0x90000000, 8992u * 65536, 65536, 1}), "@NOR /0x90000000/8992*064Kg");
+  EXPECT_EQ(layout(flash(0x90000000, 8992u * 65536, 65536)), "@NOR /0x90000000/8992*064Kg");
 }
 
 // The letters a to g of the form: 1 readable, 2 erasable, 4 writable.
 TEST(Descriptors, LayoutsTellWhatIsAllowed) {
   std::string letters;
   for (int bits = 1; bits < 8; ++bits) {
-    letters += layout({0, 4096, 4096, 1}, "x", bits & 1, bits & 2, bits & 4).back();
+    letters += layout(flash(0, 4096, 4096), "x", bits & 1, bits & 2, bits & 4).back();
   }
   EXPECT_EQ(letters, "abcdefg");
 }
@@ -132,7 +132,7 @@ TEST(Descriptors, LayoutsTellWhatIsAllowed) {
 // A longer string would have a bLength that does not fit into a byte.
 TEST(Descriptors, ALongNameIsCutAndTheLayoutIsNot) {
   const std::string name(300, 'n');
-  const std::string text = layout({0xffffffff, 0xffffffff, 1, 1}, name.c_str());
+  const std::string text = layout(flash(0xffffffff, 0xffffffff, 1), name.c_str());
   EXPECT_EQ(text.size(), 126u);
   EXPECT_EQ(text.substr(text.size() - 29), " /0xFFFFFFFF/4294967295*001Bg");
 }

@@ -111,7 +111,7 @@ class RandomHost {
  public:
   explicit RandomHost(std::uint64_t seed)
       : prng_(seed),
-        board_({.memories = {{.geometry = {kBase, kSize, 4096, 1}, .erase_all_ms = 200}}}),
+        board_({.memories = {{.geometry = flash(kBase, kSize, 4096), .erase_all_ms = 200}}}),
         oracle_(kSize) {}
 
   void act() {

@@ -152,7 +152,7 @@ TEST(Dfu, TheLastByteIsInsideAndTheNextIsNot) {
 
 // An address that wraps would come out at the other end of the memory map.
 TEST(Dfu, PointerPlusOffsetMayNotWrap) {
-  Board board({.memories = {{.geometry = {0, 64 * 1024, 4096, 1}}}});
+  Board board({.memories = {{.geometry = flash(0, 64 * 1024, 4096)}}});
   for (std::uint32_t pointer : {0xfffff000u, 0xffffffffu, 0xf0003000u}) {
     for (std::uint16_t block : {std::uint16_t{3}, std::uint16_t{0xffff}}) {
       board.set_pointer(pointer);
@@ -168,7 +168,7 @@ TEST(Dfu, PointerPlusOffsetMayNotWrap) {
 }
 
 TEST(Dfu, AMemoryAtTheTopOfTheAddressesIsWritableToItsEnd) {
-  Board board({.memories = {{.geometry = {0xffff0000, 65536, 4096, 1}}}});
+  Board board({.memories = {{.geometry = flash(0xffff0000, 65536, 4096)}}});
   board.set_pointer(0xfffff000);
   EXPECT_EQ(board.write_block(2, Bytes(4096)).state, DFU_DNLOAD_IDLE);
   board.download(2, Bytes(4096));
@@ -180,7 +180,7 @@ TEST(Dfu, AMemoryAtTheTopOfTheAddressesIsWritableToItsEnd) {
 
 // Octal DTR chips write in pairs, internal flash in words of 16 or 32 bytes.
 TEST(Dfu, UnalignedWritesAreRefusedBeforeTheChipSeesThem) {
-  Board board({.memories = {{.geometry = {kBase, kSize, 4096, 16}}}});
+  Board board({.memories = {{.geometry = flash(kBase, kSize, 4096, 16)}}});
   for (std::uint32_t by = 1; by < 16; ++by) {
     board.set_pointer(kBase + by);
     board.download(2, Bytes(16));
@@ -210,7 +210,7 @@ TEST(Dfu, WhatIsNotAllowedIsNotDone) {
 
 // Each alternate setting is one memory; its neighbour must be out of reach.
 TEST(Dfu, AnAddressOfAnotherMemoryIsRefused) {
-  Board board({.memories = {{}, {.name = "Internal", .geometry = {0x08000000, 65536, 8192, 1}}}});
+  Board board({.memories = {{}, {.name = "Internal", .geometry = flash(0x08000000, 65536, 8192)}}});
   board.download(0, command(0x41, 0x08000000));
   expect_error(board, DFU_ERR_ADDRESS);
   ASSERT_TRUE(board.select(1));
@@ -274,7 +274,7 @@ TEST(Dfu, RequestsThatDoNotFitAreStalled) {
 // --- uploads
 
 TEST(Dfu, AnUploadEndsShortAtTheEndOfTheMemory) {
-  Board board({.memories = {{.geometry = {kBase, 10000, 100, 1}}}});
+  Board board({.memories = {{.geometry = flash(kBase, 10000, 100)}}});
   board.memories[0].bytes = pattern(5, 10000);
   EXPECT_EQ(board.upload(2, 4096).bytes, content(board, 0, 4096));
   EXPECT_EQ(board.state(), DFU_UPLOAD_IDLE);
@@ -286,7 +286,7 @@ TEST(Dfu, AnUploadEndsShortAtTheEndOfTheMemory) {
 }
 
 TEST(Dfu, AnUploadOfAWholeNumberOfBlocksEndsWithAnEmptyOne) {
-  Board board({.memories = {{.geometry = {kBase, 8192, 4096, 1}}}});
+  Board board({.memories = {{.geometry = flash(kBase, 8192, 4096)}}});
   board.upload(2, 4096);
   board.upload(3, 4096);
   EXPECT_EQ(board.state(), DFU_UPLOAD_IDLE);

@@ -25,11 +25,17 @@ memory FakeMemory::as_memory() {
   result.readable = options_.readable;
   result.erasable = options_.erasable;
   result.writable = options_.writable;
-  result.erase = [](void* self, std::uint32_t address) {
+  result.erase = [](void* self, std::uint32_t address, std::uint32_t size) {
     FakeMemory& it = of(self);
-    const std::uint32_t size = it.options_.geometry.erase_size;
-    const std::uint32_t block = address - (address - it.options_.geometry.address) % size;
-    it.begin(fmt::format("erase {:#x}", address), block, size, nullptr, it.options_.erase_ms);
+    const memory_geometry& geometry = it.options_.geometry;
+    const bool large =
+        size >= geometry.erase_size && (address - geometry.address) % geometry.erase_size == 0;
+    const std::uint32_t block = large ? geometry.erase_size : geometry.erase_min;
+    if (block > size || (address - geometry.address) % block != 0) {
+      it.complaints.push_back(fmt::format("erase {:#x} {}: no such block", address, size));
+    }
+    it.begin(fmt::format("erase {:#x}", address), address, block, nullptr, it.options_.erase_ms);
+    return block;
   };
   result.erase_all = [](void* self) {
     FakeMemory& it = of(self);
@@ -46,7 +52,8 @@ memory FakeMemory::as_memory() {
   result.read = [](void* self, std::uint32_t address, std::uint8_t* to, std::uint32_t size) {
     return of(self).read(address, to, size);
   };
-  result.erase_ms = [](void* self) { return of(self).options_.erase_ms; };
+  result.restart = [](void*) { return DFU_OK; };
+  result.erase_ms = [](void* self, std::uint32_t) { return of(self).options_.erase_ms; };
   result.erase_all_ms = [](void* self) { return of(self).options_.erase_all_ms; };
   result.write_ms = [](void* self, std::uint32_t) { return of(self).options_.write_ms; };
   return result;

@@ -12,11 +12,17 @@
 
 namespace gangd::model {
 
+// Of one block size and one bank.
+inline memory_geometry flash(std::uint32_t address, std::uint32_t size, std::uint32_t erase_size,
+                             std::uint32_t write_size = 1) {
+  return {address, size, erase_size, write_size, erase_size, size};
+}
+
 class FakeMemory {
  public:
   struct Options {
     const char* name = "External NOR";
-    memory_geometry geometry = {0x90000000, 1024 * 1024, 4096, 1};
+    memory_geometry geometry = flash(0x90000000, 1024 * 1024, 4096);
     bool readable = true;
     bool erasable = true;
     bool writable = true;

@@ -63,10 +63,13 @@ class Bench {
       polls += 1;
     }
   }
-  dfu_status erase(std::uint32_t at) {
-    nor.memory.erase(nor.memory.self, kBase + at);
+  // The block of the layout that begins there.
+  dfu_status erase(std::uint32_t at) { return erase(at, nor.memory.geometry.erase_size); }
+  dfu_status erase(std::uint32_t at, std::uint32_t size) {
+    erased = nor.memory.erase(nor.memory.self, kBase + at, size);
     return finish();
   }
+  std::uint32_t erased = 0;  // bytes of the last block
   dfu_status erase_all() {
     nor.memory.erase_all(nor.memory.self);
     return finish();

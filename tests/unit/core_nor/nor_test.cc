@@ -48,7 +48,7 @@ TEST_P(NorWays, ErasesProgramsAndReadsBack) {
   ASSERT_EQ(bench.start(), DFU_OK);
   const std::uint32_t at = bench.part.size - 0x20000;
   bench.chip.poke(at, Bytes(0x20000, 0x00));
-  EXPECT_EQ(bench.erase(at + 0x1234), DFU_OK);
+  EXPECT_EQ(bench.erase(at), DFU_OK);
   EXPECT_EQ(bench.peek(at, 0x10000), Bytes(0x10000, 0xff));
   EXPECT_EQ(bench.peek(at + 0x10000, 1), Bytes{0x00}) << "only the block asked for";
   const Bytes bytes = noise(4096);
@@ -77,6 +77,37 @@ TEST_P(NorWays, WritesAndReadsAnyPiece) {
   EXPECT_EQ(bench.complaints(), "");
 }
 
+TEST_P(NorWays, AnEraseTakesTheLargestBlockThatFits) {
+  Bench bench(GetParam().options);
+  ASSERT_EQ(bench.start(), DFU_OK);
+  constexpr std::uint32_t kLarge = 65536;
+  const std::uint32_t small = bench.nor.memory.geometry.erase_min;
+  ASSERT_EQ(small, 4096U);
+  bench.chip.poke(0, Bytes(2 * kLarge, 0x00));
+  EXPECT_EQ(bench.erase(small, kLarge), DFU_OK);
+  EXPECT_EQ(bench.erased, small) << "no larger block begins there";
+  EXPECT_EQ(bench.peek(0, small), Bytes(small, 0x00));
+  EXPECT_EQ(bench.peek(small, small), Bytes(small, 0xff));
+  EXPECT_EQ(bench.peek(2 * small, small), Bytes(small, 0x00));
+  EXPECT_EQ(bench.erase(kLarge, 2 * small), DFU_OK);
+  EXPECT_EQ(bench.erased, small) << "a larger one would not end there";
+  EXPECT_EQ(bench.erase(0, 8 * kLarge), DFU_OK);
+  EXPECT_EQ(bench.erased, kLarge);
+  EXPECT_EQ(bench.peek(0, kLarge), Bytes(kLarge, 0xff));
+  EXPECT_EQ(bench.complaints(), "");
+}
+
+TEST_P(NorWays, ARestartKeepsWhatIsInTheCells) {
+  Bench bench(GetParam().options);
+  ASSERT_EQ(bench.start(), DFU_OK);
+  const Bytes bytes = noise(300);
+  EXPECT_EQ(bench.erase(0), DFU_OK);
+  EXPECT_EQ(bench.write(0, bytes), DFU_OK);
+  EXPECT_EQ(bench.nor.memory.restart(bench.nor.memory.self), DFU_OK);
+  EXPECT_EQ(bench.read(0, 300), bytes);
+  EXPECT_EQ(bench.complaints(), "");
+}
+
 // Erases and writes in any order leave what a simple array would hold.
 TEST_P(NorWays, AnyOrderOfOperationsEqualsAnOracle) {
   constexpr std::uint32_t kBlock = 65536;
@@ -89,7 +120,7 @@ TEST_P(NorWays, AnyOrderOfOperationsEqualsAnOracle) {
   for (int i = 0; i < 200; ++i) {
     if (prng.chance(100)) {
       const auto block = static_cast<std::uint32_t>(prng.below(4)) * kBlock;
-      ASSERT_EQ(bench.erase(at + block + static_cast<std::uint32_t>(prng.below(kBlock))), DFU_OK);
+      ASSERT_EQ(bench.erase(at + block), DFU_OK);
       std::fill_n(oracle.begin() + block, kBlock, std::uint8_t{0xff});
     } else {
       const auto size = static_cast<std::uint32_t>(prng.below(4097));
@@ -119,7 +150,7 @@ TEST_P(NorWays, TellsHonestTimes) {
     // With a slow chip the first ones are told too short; then they are measured.
     for (int i = 0; i < 12; ++i) ms_of([&] { return bench.erase(0); });
     for (int i = 0; i < 3; ++i) ms_of([&] { return bench.write(0, Bytes(4096, 0)); });
-    const std::uint32_t erase_told = memory.erase_ms(memory.self);
+    const std::uint32_t erase_told = memory.erase_ms(memory.self, memory.geometry.erase_size);
     const double erase = ms_of([&] { return bench.erase(0); });
     EXPECT_GE(erase_told + 1, erase * 0.95);
     EXPECT_LE(erase_told, erase * 1.05 + 1);
@@ -177,7 +208,7 @@ TEST_P(NorWays, FindsTheChipInWhateverStateItWasLeft) {
     ASSERT_EQ(bench.start(), DFU_OK) << static_cast<int>(power_up);
     EXPECT_EQ(bench.nor.mode, GetParam().expected);
     ASSERT_EQ(bench.start(), DFU_OK) << "in the mode that the driver itself entered";
-    bench.nor.memory.erase(bench.nor.memory.self, kBase);
+    bench.nor.memory.erase(bench.nor.memory.self, kBase, bench.nor.memory.geometry.erase_size);
     ASSERT_EQ(bench.start(), DFU_OK) << "while it erases";
     EXPECT_EQ(bench.erase(0), DFU_OK);
     EXPECT_EQ(bench.write(0, noise(300)), DFU_OK);
