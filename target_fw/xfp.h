@@ -104,4 +104,17 @@ enum {
 };
 enum { XFP_REGION_READABLE = 1, XFP_REGION_ERASABLE = 2, XFP_REGION_WRITABLE = 4 };
 
+/* Told in the BOS descriptor, in a platform capability with this UUID: u8 version (that of the
+ * interface), u32 features. {09216854-0F30-4433-8651-A9B986D1AFE7} */
+#define XFP_PLATFORM_UUID \
+  {0x54, 0x68, 0x21, 0x09, 0x30, 0x0f, 0x33, 0x44, 0x86, 0x51, 0xa9, 0xb9, 0x86, 0xd1, 0xaf, 0xe7}
+#define XFP_FEATURE_LZ4 1u               /* blocks that come compressed */
+#define XFP_FEATURE_FILL 2u              /* blocks of one byte again and again */
+#define XFP_FEATURE_DIGESTS 4u           /* lists of digests of what the memory holds */
+#define XFP_FEATURE_HASH 8u              /* the SHA-256 of what the memory holds */
+#define XFP_FEATURE_READ_WHILE_WRITE 16u /* receives while the chip works */
+#define XFP_FEATURES                                                             \
+  (XFP_FEATURE_LZ4 | XFP_FEATURE_FILL | XFP_FEATURE_DIGESTS | XFP_FEATURE_HASH | \
+   XFP_FEATURE_READ_WHILE_WRITE)
+
 #endif

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "target_fw/core/bos.h"
 #include "target_fw/core/bytes.h"
 #include "target_fw/core/device.h"
 
@@ -34,6 +35,7 @@ enum {
   WILL_DETACH = 8,
 };
 
+#define USB_VERSION 0x0210 /* 2.1: Windows and Linux ask for the BOS descriptor then */
 #define LANGUAGE_ENGLISH_US 0x0409
 #define CONFIGURATION_SIZE 9
 #define INTERFACE_SIZE 9
@@ -47,7 +49,7 @@ static uint32_t put_device(const struct device* device, uint8_t* bytes) {
   memset(bytes, 0, 18);
   bytes[0] = 18;
   bytes[1] = TYPE_DEVICE;
-  store_le16(bytes + 2, 0x0200); /* USB 2.0: no BOS descriptor is asked for */
+  store_le16(bytes + 2, USB_VERSION);
   bytes[7] = USB_CONTROL_PACKET;
   store_le16(bytes + 8, identity->usb_vendor);
   store_le16(bytes + 10, identity->usb_product);
@@ -64,7 +66,7 @@ static uint32_t put_qualifier(uint8_t* bytes) {
   memset(bytes, 0, 10);
   bytes[0] = 10;
   bytes[1] = TYPE_DEVICE_QUALIFIER;
-  store_le16(bytes + 2, 0x0200);
+  store_le16(bytes + 2, USB_VERSION);
   bytes[7] = USB_CONTROL_PACKET;
   bytes[8] = 1;
   return 10;
@@ -289,6 +291,8 @@ uint32_t descriptors_get(void* self, uint8_t type, uint8_t index, uint8_t* bytes
       return put_device(device, bytes);
     case TYPE_CONFIGURATION:
       return put_configuration(device, TYPE_CONFIGURATION, bytes);
+    case BOS_DESCRIPTOR:
+      return bos_put(bytes);
     case TYPE_DEVICE_QUALIFIER:
       return has_other_speed ? put_qualifier(bytes) : 0;
     case TYPE_OTHER_SPEED:

@@ -1,5 +1,6 @@
 #include "target_fw/core/device.h"
 
+#include "target_fw/core/bos.h"
 #include "target_fw/core/descriptors.h"
 
 void device_init(struct device* device, const struct device_identity* identity,
@@ -12,7 +13,8 @@ void device_init(struct device* device, const struct device_identity* identity,
   device->away = false;
   device->away_since_us = 0;
   dfu_init(&device->dfu, clock, memories, memories_count, identity->leave);
-  struct usb_descriptors descriptors = {.self = device, .get = descriptors_get};
+  struct usb_descriptors descriptors = {
+      .self = device, .get = descriptors_get, .vendor = bos_vendor};
   xfp_init(&device->xfp, clock, &device->usb, memories, memories_count, identity->uid,
            identity->program, identity->program_size);
   const struct usb_interface interfaces[] = {dfu_interface(&device->dfu),

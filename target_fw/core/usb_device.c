@@ -75,10 +75,19 @@ static void refuse(struct usb_device* device) {
   device->port->stall(device->port->self, CONTROL_OUT);
 }
 
+/* Only reads, and only of the device: descriptors that other systems have thought of. */
+static enum usb_answer ask_vendor(struct usb_device* device, struct usb_stage* stage) {
+  if (device->setup.request_type != (USB_IN | USB_REQUEST_VENDOR)) return USB_STALL;
+  stage->send = device->reply;
+  stage->size = device->descriptors.vendor(device->descriptors.self, &device->setup, device->reply);
+  return stage->size == 0 ? USB_STALL : USB_OK;
+}
+
 static enum usb_answer ask_setup(struct usb_device* device, struct usb_stage* stage) {
   const struct usb_setup* setup = &device->setup;
   uint8_t type = setup->request_type & TYPE_MASK;
   if (type == 0) return usb_standard_setup(device, setup, stage);
+  if (type == USB_REQUEST_VENDOR) return ask_vendor(device, stage);
   uint8_t recipient = setup->request_type & RECIPIENT_MASK;
   bool is_for_interface = type == USB_REQUEST_CLASS && recipient == USB_REQUEST_INTERFACE &&
                           setup->index < device->interfaces_count && device->configuration != 0;

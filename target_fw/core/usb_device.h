@@ -17,11 +17,12 @@ extern "C" {
 #endif
 
 #define USB_CONTROL_PACKET 64  /* bMaxPacketSize0; the only size that high speed allows (5.5.3) */
-#define USB_DESCRIPTOR_MAX 256 /* the longest string has 2 + 2 * 126 bytes */
+#define USB_DESCRIPTOR_MAX 352 /* the longest is the set of core/bos.c */
 #define USB_ENDPOINTS_MAX 4    /* numbers 0 to 3, in each direction */
 #define USB_INTERFACES_MAX 2
 #define USB_IN 0x80            /* of an endpoint's address, and of bmRequestType */
 #define USB_REQUEST_CLASS 0x20 /* bmRequestType (9.3.1): class, to an interface */
+#define USB_REQUEST_VENDOR 0x40
 #define USB_REQUEST_INTERFACE 1
 
 /* A SETUP packet (USB 2.0, 9.3). */
@@ -71,6 +72,8 @@ struct usb_descriptors {
   /* Writes the descriptor to `bytes`, which has USB_DESCRIPTOR_MAX of room, and returns its size;
    * 0: there is none such. */
   uint32_t (*get)(void* self, uint8_t type, uint8_t index, uint8_t* bytes);
+  /* The same for a vendor request to the device that reads. */
+  uint32_t (*vendor)(void* self, const struct usb_setup* setup, uint8_t* bytes);
 };
 
 enum usb_control_state {
@@ -106,7 +109,7 @@ struct usb_device {
   enum usb_control_state control;
   struct usb_setup setup;            /* of the request that is being answered */
   bool empty_packet_due;             /* the data stage must end with one (5.5.3) */
-  uint8_t reply[USB_DESCRIPTOR_MAX]; /* of standard requests */
+  uint8_t reply[USB_DESCRIPTOR_MAX]; /* of standard and vendor requests */
 };
 
 /* The device is hidden until usb_device_show(). Interfaces 0 ... `interfaces_count` - 1; 1 to

@@ -1,9 +1,10 @@
-// SETUP packets and data of a hostile host, against the whole core.
+// SETUP packets, data and XFP frames of a hostile host, against the whole core.
 //
 // The input is a list of steps: a byte that says what happens, then what it needs. Most requests
 // are given bmRequestType, bRequest and wIndex that lead somewhere, or the fuzzer would learn for
-// hours what one line of this file can say. Whatever comes, GETSTATUS must be answered afterwards,
-// and memory and controller must have nothing to complain about.
+// hours what one line of this file can say; so are frames their magic, their CRC and their place in
+// the session. Whatever comes, GETSTATUS and HELLO must be answered afterwards, and memory and
+// controller must have nothing to complain about.
 
 #include <fuzzer/FuzzedDataProvider.h>
 
@@ -14,6 +15,8 @@
 #include <cstdlib>
 #include <deque>
 
+#include "target_fw/core/bytes.h"
+#include "target_fw/core/crc32c.h"
 #include "target_fw/core/device.h"
 #include "tests/model/virtual_usb.h"
 #include "tests/unit/core/fake_memory.h"
@@ -39,6 +42,9 @@ struct World {
   device_identity identity{};
   std::deque<Transfer> transfers;
   bool ended = false;
+  // Of XFP, as a host that keeps to it would count.
+  std::uint32_t session = 1;
+  std::uint32_t sequence = 0;
 
   explicit World(bool can_leave) {
     identity.manufacturer = "gangd";
@@ -76,6 +82,14 @@ struct World {
     return transfer.outcome;
   }
 
+  Transfer& bulk(std::uint8_t endpoint, std::vector<std::uint8_t> data) {
+    Transfer& transfer = transfers.emplace_back();
+    transfer.endpoint = endpoint;
+    transfer.data = std::move(data);
+    usb.submit(transfer);
+    return transfer;
+  }
+
   void enumerate() {
     if (!usb.shown()) run(1'000'000);
     usb.bus_reset();
@@ -96,6 +110,89 @@ std::uint32_t address(FuzzedDataProvider& input) {
   return base + input.ConsumeIntegral<std::uint16_t>();
 }
 
+std::vector<std::uint8_t> frame_of(std::uint8_t op, std::uint32_t session, std::uint32_t sequence,
+                                   std::uint32_t at, const std::vector<std::uint8_t>& payload) {
+  std::vector<std::uint8_t> frame(XFP_HEADER_SIZE);
+  frame.insert(frame.end(), payload.begin(), payload.end());
+  store_le32(frame.data() + XFP_AT_MAGIC, XFP_MAGIC);
+  store_le32(frame.data() + XFP_AT_SESSION, session);
+  store_le32(frame.data() + XFP_AT_SEQUENCE, sequence);
+  frame[XFP_AT_OP] = op;
+  store_le16(frame.data() + XFP_AT_SIZE, static_cast<std::uint16_t>(payload.size()));
+  store_le32(frame.data() + XFP_AT_ADDRESS, at);
+  const auto size = static_cast<std::uint32_t>(frame.size()) - XFP_AT_SESSION;
+  store_le32(frame.data() + XFP_AT_CRC, crc32c_update(0, frame.data() + XFP_AT_SESSION, size));
+  if (frame.size() % XFP_PACKET_UNIT == 0) frame.push_back(0);
+  return frame;
+}
+
+std::uint32_t size_of_request(FuzzedDataProvider& input) {
+  return input.ConsumeBool() ? input.ConsumeIntegralInRange<std::uint32_t>(0, 9000)
+                             : input.ConsumeIntegral<std::uint32_t>();
+}
+
+// What a request may carry: sizes that mean something, much of one byte, then anything.
+std::vector<std::uint8_t> payload(FuzzedDataProvider& input) {
+  std::vector<std::uint8_t> bytes;
+  const int kind = input.ConsumeIntegralInRange(0, 3);
+  if (kind < 2) {
+    bytes.resize(4);
+    store_le32(bytes.data(), size_of_request(input));
+  }
+  if (kind == 1) {
+    bytes.resize(8);
+    store_le32(bytes.data() + 4, input.ConsumeIntegralInRange<std::uint32_t>(0, 3));
+  }
+  if (kind == 2) bytes.resize(input.ConsumeIntegralInRange<std::size_t>(0, XFP_PAYLOAD_MAX), 0x41);
+  if (kind == 3 || input.ConsumeBool()) {
+    const auto rest =
+        input.ConsumeBytes<std::uint8_t>(input.ConsumeIntegralInRange<std::size_t>(0, 24));
+    bytes.insert(bytes.end(), rest.begin(), rest.end());
+  }
+  if (bytes.size() > XFP_PAYLOAD_MAX) bytes.resize(XFP_PAYLOAD_MAX);
+  return bytes;
+}
+
+bool rarely(FuzzedDataProvider& input) {
+  return input.ConsumeIntegral<std::uint8_t>() >= 240;  // no bytes left: never
+}
+
+std::vector<std::uint8_t> frame(World& world, FuzzedDataProvider& input) {
+  const auto op = input.ConsumeIntegralInRange<std::uint8_t>(1, 16);
+  if (op == 16) {
+    return input.ConsumeBytes<std::uint8_t>(input.ConsumeIntegralInRange<std::size_t>(0, 80));
+  }
+  const auto at = address(input);
+  // Now and then of another session, or out of its turn.
+  const std::uint32_t session = world.session + (rarely(input) ? 1 : 0);
+  const std::uint32_t sequence = world.sequence + (rarely(input) ? 1 : 0);
+  ++world.sequence;
+  std::vector<std::uint8_t> bytes = frame_of(op, session, sequence, at, payload(input));
+  if (rarely(input)) {  // damaged on its way
+    bytes[input.ConsumeIntegralInRange<std::size_t>(0, bytes.size() - 1)] ^= 1;
+  }
+  return bytes;
+}
+
+// Several frames at once, as a host sends them, and reads of the answers.
+void talk_xfp(World& world, FuzzedDataProvider& input) {
+  if (input.ConsumeBool()) {
+    world.session += 1;
+    world.bulk(XFP_ENDPOINT, frame_of(XFP_HELLO, world.session, 0, 0, {}));
+    world.sequence = 1;
+  }
+  for (int i = input.ConsumeIntegralInRange(1, 6); i > 0; --i) {
+    world.bulk(XFP_ENDPOINT, frame(world, input));
+  }
+  const std::size_t room = rarely(input) ? 512 : 8192;
+  for (int i = input.ConsumeIntegralInRange(0, 9); i > 0; --i) {
+    world.bulk(XFP_ENDPOINT | USB_IN, std::vector<std::uint8_t>(room));
+  }
+  world.run(input.ConsumeIntegral<std::uint16_t>());
+  // The host gives up what has not ended.
+  for (Transfer& transfer : world.transfers) world.usb.cancel(transfer);
+}
+
 std::array<std::uint8_t, 8> setup_of(std::uint8_t type, std::uint8_t request, std::uint16_t value,
                                      std::size_t length) {
   return {type, request, static_cast<std::uint8_t>(value),  static_cast<std::uint8_t>(value >> 8),
@@ -103,7 +200,7 @@ std::array<std::uint8_t, 8> setup_of(std::uint8_t type, std::uint8_t request, st
 }
 
 void step(World& world, FuzzedDataProvider& input) {
-  switch (input.ConsumeIntegralInRange(0, 9)) {
+  switch (input.ConsumeIntegralInRange(0, 13)) {
     case 0: {  // anything at all
       std::array<std::uint8_t, 8> setup{};
       for (std::uint8_t& byte : setup) byte = input.ConsumeIntegral<std::uint8_t>();
@@ -147,8 +244,19 @@ void step(World& world, FuzzedDataProvider& input) {
     case 7:
       world.run(input.ConsumeIntegral<std::uint16_t>() * 10u);
       break;
-    case 8:
-      world.control(setup_of(0x01, 11, input.ConsumeIntegralInRange<std::uint16_t>(0, 2), 0), {});
+    case 8: {
+      auto setup = setup_of(0x01, 11, input.ConsumeIntegralInRange<std::uint16_t>(0, 2), 0);
+      setup[4] = input.ConsumeIntegralInRange<std::uint8_t>(0, 2);
+      world.control(setup, {});
+      break;
+    }
+    case 9:
+      world.control(setup_of(0x00, 9, input.ConsumeIntegralInRange<std::uint16_t>(0, 2), 0), {});
+      break;
+    case 10:
+    case 11:
+    case 12:
+      talk_xfp(world, input);
       break;
     default:
       if (input.ConsumeBool()) {
@@ -168,6 +276,17 @@ void demand(bool holds, const char* what) {
   std::abort();
 }
 
+void demand_hello(World& world) {
+  world.bulk(XFP_ENDPOINT, frame_of(XFP_HELLO, 0xfeed, 0, 0, {}));
+  const Transfer& answer = world.bulk(XFP_ENDPOINT | USB_IN, std::vector<std::uint8_t>(8192));
+  world.run(100'000);
+  demand(answer.actual >= XFP_HEADER_SIZE, "HELLO is not answered");
+  const std::uint8_t* bytes = answer.data.data();
+  demand(load_le32(bytes + XFP_AT_MAGIC) == XFP_MAGIC, "HELLO is answered with something else");
+  demand(load_le32(bytes + XFP_AT_SESSION) == 0xfeed, "HELLO is answered in another session");
+  demand(bytes[XFP_AT_OP] == XFP_HELLO && bytes[XFP_AT_STATUS] == XFP_OK, "HELLO is refused");
+}
+
 void run_all(FuzzedDataProvider& input) {
   World world(input.ConsumeBool());
   world.enumerate();
@@ -182,6 +301,7 @@ void run_all(FuzzedDataProvider& input) {
   demand(world.control(status, std::vector<std::uint8_t>(6)) == Outcome::kDone,
          "GETSTATUS is not answered");
   demand(world.transfers.back().data[4] == DFU_IDLE, "not in dfuIDLE after a bus reset");
+  demand_hello(world);
   for (const auto& complaint : world.usb.complaints()) demand(false, complaint.c_str());
   for (const auto& complaint : world.nor.complaints) demand(false, complaint.c_str());
   for (const auto& complaint : world.ram.complaints) demand(false, complaint.c_str());

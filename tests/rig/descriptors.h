@@ -12,6 +12,7 @@ constexpr std::uint8_t kConfigurationDescriptor = 2;
 constexpr std::uint8_t kStringDescriptor = 3;
 constexpr std::uint8_t kInterfaceDescriptor = 4;
 constexpr std::uint8_t kEndpointDescriptor = 5;
+constexpr std::uint8_t kBosDescriptor = 15;
 
 constexpr std::size_t kDeviceDescriptorSize = 18;
 constexpr std::size_t kConfigurationDescriptorSize = 9;

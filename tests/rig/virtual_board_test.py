@@ -62,6 +62,14 @@ class VirtualBoardTest(unittest.TestCase):
             self.assertIn(f'serial="{board["serial"]}"', listed)
         self.assertEqual(listed.count("Found DFU: [1209:0001]"), len(self.boards))
 
+    def test_lsusb_reads_what_stands_in_the_bos_descriptor(self):
+        listed = subprocess.run(["lsusb", "-v", "-d", "1209:0001"], capture_output=True, text=True,
+                                timeout=SECONDS, check=True).stdout
+        for uuid in ("d8dd60df-4589-4cc7-9cd2-659d9e648a9f",
+                     "09216854-0f30-4433-8651-a9b986d1afe7"):
+            self.assertEqual(listed.count(f"PlatformCapabilityUUID    {{{uuid}}}"),
+                             len(self.boards), listed[:4000])
+
     def test_a_mebibyte_is_read_back_as_it_was_written(self):
         self.image.write_bytes(random.Random(2).randbytes(1 << 20))
         done = self.download(self.boards[3])

@@ -72,7 +72,7 @@ void EchoBoard::forget_state() {
   halted_.clear();
   echoes_.clear();
   answers_at_ = BoardTime::max();
-  leaves_ = false;
+  leaves_ = sink_ = false;
 }
 
 void EchoBoard::bus_reset(BoardTime now) {
@@ -133,7 +133,7 @@ bool EchoBoard::run(Transfer& transfer, BoardTime now) {
 bool EchoBoard::run_out(Transfer& transfer) {
   auto& echoes = echoes_[static_cast<std::uint8_t>(transfer.endpoint | 0x80)];
   if (echoes.size() >= kEchoesMax) return false;
-  echoes.push_back(transfer.data);
+  if (!sink_) echoes.push_back(transfer.data);
   transfer.actual = static_cast<std::uint32_t>(transfer.data.size());
   return end(transfer, Outcome::kDone);
 }
@@ -255,6 +255,9 @@ bool EchoBoard::vendor_request(Transfer& transfer, BoardTime now) {
     case Request::kChange:
       release_ = value;
       leaves_ = true;
+      return give(transfer, {});
+    case Request::kSink:
+      sink_ = true;
       return give(transfer, {});
   }
   return end(transfer, Outcome::kStalled);

@@ -24,6 +24,7 @@ class EchoBoard final : public RackBoard {
     kHalt = 2,    // OUT: halts the endpoint in wIndex
     kWait = 3,    // IN: gives nothing, after wValue milliseconds of board time
     kChange = 4,  // OUT: after the answer leaves the bus, and comes back with wValue as bcdDevice
+    kSink = 5,    // OUT: from now on what is written to it does not come back
   };
 
   static constexpr std::uint16_t kVendor = 0x1209, kProduct = 0x0001;
@@ -72,6 +73,7 @@ class EchoBoard final : public RackBoard {
   std::map<std::uint8_t, Transfer*> pending_;         // by endpoint
   std::map<std::uint8_t, std::deque<Bytes>> echoes_;  // by IN endpoint
   std::set<std::uint8_t> halted_;
+  bool sink_ = false;
   Bytes memory_;
   std::uint8_t configuration_ = 0;
   std::uint8_t alternate_ = 0;

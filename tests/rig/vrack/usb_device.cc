@@ -131,6 +131,17 @@ Task<Result<ByteVector>> read_configurations(UsbPort& port, std::uint8_t count) 
   co_return all;
 }
 
+// Linux asks every device of USB 2.1 and later, and goes on whatever it gets.
+Task<void> ask_for_bos(UsbPort& port, const ByteVector& device) {
+  constexpr int kUsb21 = 0x0201;  // drivers/usb/core/hub.c asks from here on
+  constexpr std::size_t kHeadSize = 5;
+  if ((device[2] | device[3] << 8) < kUsb21) co_return;
+  const auto head = co_await get_descriptor(port, kBosDescriptor, 0, 0, kHeadSize);
+  if (!head || head->size() < kHeadSize) co_return;
+  const std::size_t size = static_cast<std::size_t>((*head)[2] | (*head)[3] << 8);
+  (void)co_await get_descriptor(port, kBosDescriptor, 0, 0, size);
+}
+
 }  // namespace
 
 Task<Result<ByteVector>> control_transfer(UsbPort& port, std::array<std::uint8_t, 8> setup,
@@ -151,6 +162,7 @@ Task<Result<Identity>> identify(UsbPort& port, std::uint8_t address) {
     co_return Error(Code::kInvalid, "the device descriptor has {} bytes", device->size());
   }
   identity.device = *std::move(device);
+  co_await ask_for_bos(port, identity.device);
   auto configurations = co_await read_configurations(port, identity.device[17]);
   if (!configurations) co_return std::move(configurations).error();
   identity.configurations = *std::move(configurations);

@@ -34,11 +34,11 @@ std::string layout(memory_geometry geometry, const char* name = "NOR", bool r = 
 }
 
 // Every byte is what an operating system decides by, so they are spelt out.
-TEST(Descriptors, TheDeviceIsUsb20OfItsOwnMaker) {
+TEST(Descriptors, TheDeviceIsUsb21OfItsOwnMaker) {
   Board board;
-  EXPECT_EQ(descriptor(board, 1), (Bytes{18, 1, 0x00, 0x02, 0, 0, 0, 64, 0x09, 0x12, 0x01, 0x00,
+  EXPECT_EQ(descriptor(board, 1), (Bytes{18, 1, 0x10, 0x02, 0, 0, 0, 64, 0x09, 0x12, 0x01, 0x00,
                                          0x00, 0x01, 1, 2, 3, 1}));
-  EXPECT_EQ(descriptor(board, 6), (Bytes{10, 6, 0x00, 0x02, 0, 0, 0, 64, 1, 0}));
+  EXPECT_EQ(descriptor(board, 6), (Bytes{10, 6, 0x10, 0x02, 0, 0, 0, 64, 1, 0}));
 }
 
 TEST(Descriptors, TheConfigurationHasAnAlternateSettingForEachMemory) {
@@ -72,7 +72,7 @@ TEST(Descriptors, AFullSpeedDeviceHasNoOtherSpeed) {
   Board board({.high_speed = false});
   EXPECT_TRUE(descriptor(board, 6).empty());
   EXPECT_TRUE(descriptor(board, 7).empty());
-  EXPECT_TRUE(descriptor(board, 15).empty()) << "BOS";
+  EXPECT_FALSE(descriptor(board, 15).empty()) << "BOS";
 }
 
 TEST(Descriptors, StringsNameMakerProductAndEachChip) {

@@ -23,6 +23,11 @@ class Toy {
           const auto size = static_cast<Toy*>(self)->descriptor_size;
           std::fill_n(bytes, size, type);
           return size;
+        },
+        [](void* self, const usb_setup* setup, std::uint8_t* bytes) -> std::uint32_t {
+          const auto size = static_cast<Toy*>(self)->vendor_size;
+          std::fill_n(bytes, size, setup->request);
+          return size;
         }};
     usb_interface interface{};
     interface.self = this;
@@ -115,6 +120,7 @@ class Toy {
   bool ended = false;
   int setups = 0;
   std::uint32_t descriptor_size = 18;
+  std::uint32_t vendor_size = 0;
   std::uint32_t reply_size = 0;
   enum usb_answer setup_answer = USB_OK;
   enum usb_answer received_answer = USB_OK;
@@ -245,6 +251,23 @@ TEST(UsbDevice, WhatIsNotUnderstoodIsStalledAndNothingElseHappens) {
   EXPECT_TRUE(toy.events.empty());
   toy.descriptor_size = 0;
   EXPECT_EQ(toy.control({0x80, 6, 0, 15, 0, 0, 5, 0}), Outcome::kStalled) << "BOS";
+}
+
+// Descriptors that no standard knows; an interface never hears of them.
+TEST(UsbDevice, AVendorRequestReadsFromTheDeviceAndNothingElse) {
+  Toy toy;
+  toy.vendor_size = USB_DESCRIPTOR_MAX;
+  EXPECT_EQ(toy.control({0xc0, 9, 1, 2, 7, 0, 0, 2}), Outcome::kDone) << "before it is configured";
+  EXPECT_EQ(toy.transfer.data, Bytes(USB_DESCRIPTOR_MAX, 9));
+  toy.configure();
+  EXPECT_EQ(toy.control({0xc0, 9, 0, 0, 7, 0, 100, 0}), Outcome::kDone);
+  EXPECT_EQ(toy.transfer.data, Bytes(100, 9));
+  for (const std::uint8_t type : Bytes{0x40, 0x41, 0xc1, 0xc2, 0xdf}) {
+    EXPECT_EQ(toy.control({type, 9, 0, 0, 0, 0, 8, 0}, Bytes(8)), Outcome::kStalled) << int{type};
+  }
+  toy.vendor_size = 0;
+  EXPECT_EQ(toy.control({0xc0, 9, 0, 0, 7, 0, 100, 0}), Outcome::kStalled) << "none such";
+  EXPECT_EQ(toy.setups, 0);
 }
 
 // Requests that need an address or a configuration, before there is one (9.4).
