@@ -49,10 +49,11 @@ std::unique_ptr<Recipe> recipe_of(const ByteVector& image) {
 // Notes when each step began. The last work on the board ended well, so that what is blank is.
 class Stopwatch final : public UnitRecord {
  public:
-  explicit Stopwatch(Loop& loop) : loop_(loop), began_(loop.now()), at_(began_) {}
+  // The line began at `began`.
+  Stopwatch(Loop& loop, Instant began) : loop_(loop), began_(began), at_(loop.now()) {}
 
   Task<Result<BegunUnit>> begin(std::string) override {
-    times_.identify = seconds(loop_.now() - began_);
+    times_.identify = seconds(loop_.now() - at_);
     at_ = loop_.now();
     co_return BegunUnit{.serial = {}, .blank_is_true = true};
   }
@@ -68,8 +69,18 @@ class Stopwatch final : public UnitRecord {
 
  private:
   void lap() {
-    const double lap = seconds(loop_.now() - std::exchange(at_, loop_.now()));
-    (step_ == "erase" ? times_.erase : step_ == "verify" ? times_.hash : times_.write) += lap;
+    const double from = seconds(at_ - began_);
+    at_ = loop_.now();
+    const double lap = seconds(at_ - began_) - from;
+    if (step_ == "erase") {
+      times_.erase += lap;
+    } else if (step_ == "verify") {
+      times_.hash += lap;
+    } else if (lap > 0) {
+      if (times_.write == 0) times_.write_begin = from;
+      times_.write += lap;
+      times_.write_end = from + lap;
+    }
   }
 
   Loop& loop_;
@@ -141,13 +152,13 @@ class Floor {
     }
     const std::uint64_t bytes_before = bytes();
     const Duration busy_before = busy();
-    const Instant begin = loop_.now();
+    begin_ = loop_.now();
     Scope scope(loop_, "boards");
     for (const UsbDevice& device : bus_.devices()) {
       scope.spawn(device.path.to_string(), run_board(device));
     }
     co_await scope.join();
-    times_.makespan = seconds(loop_.now() - begin);
+    times_.makespan = seconds(loop_.now() - begin_);
     times_.usb_bytes = bytes() - bytes_before;
     times_.bus_busy = seconds(busy() - busy_before) / static_cast<double>(buses_.size()) /
                       std::max(times_.makespan, 1e-9);
@@ -158,7 +169,7 @@ class Floor {
     const std::size_t board = index_of(device.path);
     auto connection = co_await bus_.open(device.arrival);
     CHECK(connection.has_value());
-    Stopwatch watch(loop_);
+    Stopwatch watch(loop_, begin_);
     const Attempt attempt = co_await recipe_->run(**connection, watch);
     times_.boards[board] = watch.finish();
     ByteVector found(line_.image.size());
@@ -198,6 +209,7 @@ class Floor {
   const std::unique_ptr<Recipe> recipe_;
   std::vector<const model::UsbBus*> buses_;
   std::vector<model::VirtualBoard*> boards_;
+  Instant begin_{};
   LineTimes times_;
 };
 
@@ -218,6 +230,16 @@ std::vector<ByteVector> idioms(sim::Prng& prng) {
 }
 
 }  // namespace
+
+double LineTimes::write_rate() const {
+  double begin = makespan;
+  double end = 0;
+  for (const BoardTimes& board : boards) {
+    begin = std::min(begin, board.write_begin);
+    end = std::max(end, board.write_end);
+  }
+  return static_cast<double>(usb_bytes) / std::max(end - begin, 1e-9);
+}
 
 LineTimes run_line(const Line& line) {
   CHECK(!line.buses.empty() && line.boards > 0);
@@ -240,15 +262,21 @@ ByteVector firmware_image(std::size_t size) {
   image.reserve(size + 4096);
   while (image.size() < size) {
     const std::uint64_t kind = prng.below(1000);
-    if (kind < 940) {  // code: the common idioms more often than the others
+    if (kind < 400 && image.size() > 2048) {  // what the same function has done before
+      const std::size_t from = image.size() - 1024 + prng.below(1000);
+      for (std::size_t i = 0, some = 8 + prng.below(16); i < some; ++i) {
+        image.push_back(image[from + i]);
+      }
+      append(image, prng.next(), 2);
+    } else if (kind < 960) {  // code: the common idioms more often than the others
       const std::uint64_t rank = prng.below(code.size()) * prng.below(code.size()) / code.size();
       const ByteVector& idiom = code[rank];
       image.insert(image.end(), idiom.begin(), idiom.end());
       append(image, prng.next(), prng.chance(500) ? 4 : 2);
-    } else if (kind < 970) {  // a table of addresses
+    } else if (kind < 980) {  // a table of addresses
       const std::uint64_t base = 0x0800'0000 + prng.below(1 << 20);
       for (int i = 0; i < 8; ++i) append(image, base + prng.below(4096) * 4, 4);
-    } else if (kind < 999) {  // text, as far as a compressor can tell
+    } else if (kind < 997) {  // text, as far as a compressor can tell
       for (int i = 0; i < 24; ++i) append(image, 'a' + prng.below(20), 1);
     } else {  // alignment, unused space
       image.insert(image.end(), 64 + prng.below(1024), 0x00);

@@ -39,6 +39,8 @@ struct BoardTimes {
   double erase = 0;
   double write = 0;
   double hash = 0;
+  double write_begin = 0;  // since the line began
+  double write_end = 0;
   double all() const { return erase + write + hash; }  // from the beginning of the attempt
 };
 
@@ -47,6 +49,8 @@ struct LineTimes {
   double makespan = 0;  // from the first connection to the last PASS, without plugging in
   std::uint64_t usb_bytes = 0;
   double bus_busy = 0;  // of the makespan, over all buses; 1 is saturated
+  // Bytes in a second while the first board had begun to write and the last had not ended.
+  double write_rate() const;
   std::string failure;  // of the first board that did not pass; its chip was looked at, too
 };
 
