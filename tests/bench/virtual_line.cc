@@ -72,7 +72,9 @@ class Stopwatch final : public UnitRecord {
     const double from = seconds(at_ - began_);
     at_ = loop_.now();
     const double lap = seconds(at_ - began_) - from;
-    if (step_ == "erase") {
+    if (step_.empty()) {
+      times_.plan += lap;
+    } else if (step_ == "erase") {
       times_.erase += lap;
     } else if (step_ == "verify") {
       times_.hash += lap;

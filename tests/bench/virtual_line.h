@@ -36,12 +36,13 @@ struct Line {
 // Seconds.
 struct BoardTimes {
   double identify = 0;
+  double plan = 0;  // finding out what differs
   double erase = 0;
   double write = 0;
   double hash = 0;
   double write_begin = 0;  // since the line began
   double write_end = 0;
-  double all() const { return erase + write + hash; }  // from the beginning of the attempt
+  double all() const { return plan + erase + write + hash; }  // from the beginning of the attempt
 };
 
 struct LineTimes {

@@ -14,7 +14,7 @@ struct Cpu {
   double hz = 0;
   double pass = 0;        // once through the main loop
   double command = 0;     // around a command on the flash bus
-  double interrupt = 0;   // an event of the USB controller
+  double interrupt = 0;   // of the USB controller: for each packet, or with DMA for what it moves
   double usb_byte = 0;    // between the USB controller and memory; 0: DMA
   double flash_byte = 0;  // of a page or a read: from or to where the flash controller has it
   double crc_byte = 0;

@@ -280,7 +280,9 @@ void VirtualBoard::Board::arrive(Lane& lane) {
   const std::uint32_t packets = lane.packets;
   arrived_ = std::exchange(lane.across, kNever);
   time_ = std::max(time_, arrived_);
-  meter_.add(meter_.cpu().interrupt + meter_.cpu().usb_byte * lane.bytes);
+  const Cpu& cpu = meter_.cpu();
+  const bool has_dma = cpu.usb_byte == 0;
+  meter_.add(cpu.interrupt * (has_dma ? 1 : packets) + cpu.usb_byte * lane.bytes);
   compute();
   arriving_ = heard_ = true;
   for (std::uint32_t i = 0; i < packets && usb_.step_at(address); ++i) continue;

@@ -126,7 +126,8 @@ TEST(VirtualBoardTest, TheCpuTakesItsTime) {
   const Time fast = answer_time("STM32H7S7", 4000) - answer_time("STM32H7S7", 0);
   const Time slow = answer_time("STM32L496", 4000) - answer_time("STM32L496", 0);
   EXPECT_NEAR(static_cast<double>((slow - fast).count()),
-              static_cast<double>((crc_time("STM32L496") - crc_time("STM32H7S7")).count()), 20e3);
+              static_cast<double>((crc_time("STM32L496") - crc_time("STM32H7S7")).count()),
+              50e3);  // its interrupts
   EXPECT_GT(slow - fast, 1ms);
 }
 
