@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
+#include <map>
 #include <utility>
 
 #include "base/check.h"
 #include "target_fw/core/device.h"
 #include "target_fw/core/nor.h"
+#include "tests/model/cpu_meter.h"
 #include "tests/model/virtual_usb.h"
 
 namespace gangd::model {
@@ -19,10 +21,6 @@ constexpr Time kNever = Time::max();
 
 // From power to the first instruction of main(): supply ramp and reset, roughly.
 constexpr Time kPowerUp = 10ms;
-// One pass of the firmware's main loop, roughly.
-constexpr Time kPassCost = 2us;
-// What the CPU needs around one command on the flash bus, roughly.
-constexpr Time kCommandCost = 1us;
 // When a chip that does not answer is looked for again.
 constexpr Time kFlashRetry = 500ms;
 
@@ -31,12 +29,17 @@ constexpr std::array<std::uint8_t, 12> kProgram = {'v', 'i', 'r', 't', 'u', 'a',
                                                    'l', ' ', '1', '.', '0', '\0'};
 
 constexpr std::uint32_t kFlashAddress = 0x90000000;
-constexpr std::uint8_t kLanes = 8;
 
 constexpr std::uint8_t kToHost = 0x80;
 constexpr std::uint8_t kSetAddress = 5, kGetDescriptor = 6, kSetConfiguration = 9;
 constexpr unsigned kDevice = 0x0100, kConfiguration = 0x0200, kString = 0x0300, kEnglish = 0x0409;
 constexpr std::size_t kSerialIndexOffset = 16;  // of the device descriptor
+
+const Cpu& cpu_of(const VirtualBoard::Options& options) {
+  const Cpu* cpu = find_cpu(options.cpu);
+  CHECK(cpu != nullptr, "there is no CPU {} in cpus.cc", options.cpu);
+  return *cpu;
+}
 
 const Part& part_of(const VirtualBoard::Options& options) {
   const Part* part = find_part(options.part);
@@ -80,7 +83,20 @@ class VirtualBoard::Board {
     Transfer* transfer;
   };
 
+  // An endpoint, or control, on a bus that takes time.
+  struct Lane {
+    Time prepared{};        // when, in its time, the firmware last did something to it
+    Time across = kNever;   // when what is on the bus will be
+    std::uint32_t packets;  // that are on the bus
+    std::uint32_t bytes;
+  };
+
   bool run_on_bus(const xspi_command& command);
+  void compute();
+  void ask_bus(Time now);
+  Lane* next_across();
+  void arrive(Lane& lane);
+  Time next_event();
   void pass();
   void start_firmware();
   void shown_changed(bool shown);
@@ -94,6 +110,8 @@ class VirtualBoard::Board {
   void detach();
 
   VirtualBoard& facade_;
+  CpuMeter meter_;
+  UsbBus* const wire_;
   NorChip chip_;
   clock_port clock_{};
   xspi_port bus_{};
@@ -110,6 +128,10 @@ class VirtualBoard::Board {
   Time time_{};         // where the firmware is; may be ahead of the world by one flash command
   Time wake_ = kNever;  // when it wants to run
   std::uint32_t clock_hz_ = 0;
+  std::map<std::uint8_t, Lane> lanes_;  // by address; control is 0
+  bool arriving_ = false;               // what completes now does so at arrived_
+  Time arrived_{};
+  bool heard_ = false;           // something has arrived since the last pass
   std::deque<Due> due_;          // ended, in order of time, and not told yet
   std::vector<Transfer*> held_;  // given while the host greets
 
@@ -122,16 +144,19 @@ class VirtualBoard::Board {
 
 VirtualBoard::Board::Board(VirtualBoard& facade, const Options& options)
     : facade_(facade),
+      meter_(cpu_of(options)),
+      wire_(options.bus),
       chip_(part_of(options), options.seed),
       enumerate_(options.enumerate),
       usb_(device_.usb, options.high_speed) {
   clock_.self = this;
   clock_.now_us = [](void* self) {
-    const auto& board = *static_cast<Board*>(self);
+    auto& board = *static_cast<Board*>(self);
+    board.compute();
     return static_cast<std::uint32_t>((board.time_ - board.power_on_) / 1us);
   };
   bus_.self = this;
-  bus_.lanes_max = kLanes;
+  bus_.lanes_max = options.lanes;
   bus_.dual = part_of(options).dies == 2;
   bus_.run = [](void* self, const xspi_command* command) {
     return static_cast<Board*>(self)->run_on_bus(*command);
@@ -147,6 +172,10 @@ VirtualBoard::Board::Board(VirtualBoard& facade, const Options& options)
   std::copy(options.uid.begin(), options.uid.end(), identity_.uid);
   identity_.high_speed = options.high_speed;
   usb_.on_complete = [this](Transfer& transfer) { completed(transfer); };
+  usb_.on_prepared = [this](std::uint8_t address) {
+    compute();
+    lanes_[address == kToHost ? 0 : address].prepared = time_;
+  };
   usb_.on_shown = [this](bool shown) { shown_changed(shown); };
 }
 
@@ -169,6 +198,7 @@ void VirtualBoard::Board::submit(Transfer& transfer, Time now) {
     return facade_.on_complete(transfer);
   }
   if (greeting_ != Greeting::kNone) return held_.push_back(&transfer);
+  if (wire_ != nullptr) return usb_.submit(transfer);
   time_ = std::max(time_, now);
   usb_.submit(transfer);
   wake_ = time_;
@@ -187,6 +217,7 @@ void VirtualBoard::Board::cancel(Transfer& transfer, Time now) {
 void VirtualBoard::Board::bus_reset(Time now) {
   if (!attached_) return;
   time_ = std::max(time_, now);
+  lanes_.clear();
   if (enumerate_) return greet();
   usb_.bus_reset();
   wake_ = time_;
@@ -194,29 +225,105 @@ void VirtualBoard::Board::bus_reset(Time now) {
 
 Time VirtualBoard::Board::advance(Time now) {
   deliver(now);
-  while (powered_ && wake_ <= now) {
-    time_ = std::max(time_, wake_);
-    pass();
+  ask_bus(now);
+  while (true) {
+    Lane* lane = next_across();
+    const bool runs_first = powered_ && (lane == nullptr || wake_ < lane->across);
+    if ((runs_first ? wake_ : lane == nullptr ? kNever : lane->across) > now) return next_event();
+    if (runs_first) {
+      time_ = std::max(time_, wake_);
+      pass();
+    } else {
+      arrive(*lane);
+    }
     deliver(now);
+    ask_bus(now);
   }
-  return due_.empty() ? wake_ : std::min(wake_, due_.front().when);
+}
+
+// When there will be something to do.
+Time VirtualBoard::Board::next_event() {
+  Time next = powered_ ? wake_ : kNever;
+  if (!due_.empty()) next = std::min(next, due_.front().when);
+  if (wire_ == nullptr) return next;
+  for (const std::uint8_t address : usb_.wanted()) {
+    const Lane& lane = lanes_[address];
+    if (lane.across != kNever) {
+      next = std::min(next, lane.across);
+    } else if (usb_.ready(address, 1).packets > 0) {
+      next = std::min(next, lane.prepared);  // in the firmware's time, which is ahead
+    }
+  }
+  return next;
+}
+
+// What both sides are ready for gets its place on the bus.
+void VirtualBoard::Board::ask_bus(Time now) {
+  if (wire_ == nullptr) return;
+  for (const std::uint8_t address : usb_.wanted()) {
+    Lane& lane = lanes_[address];
+    if (lane.across != kNever || lane.prepared > now) continue;
+    const VirtualUsb::Ready ready = usb_.ready(address, wire_->batch_max());
+    if (ready.packets == 0) continue;
+    lane.packets = ready.packets;
+    lane.bytes = ready.bytes;
+    lane.across = wire_->carry(now, ready.packets, ready.bytes);
+  }
+}
+
+VirtualBoard::Board::Lane* VirtualBoard::Board::next_across() {
+  Lane* first = nullptr;
+  for (auto& [address, lane] : lanes_) {
+    if (lane.across != kNever && (first == nullptr || lane.across < first->across)) first = &lane;
+  }
+  return first;
+}
+
+// The controller interrupts whatever the CPU does.
+void VirtualBoard::Board::arrive(Lane& lane) {
+  const auto found =
+      std::ranges::find_if(lanes_, [&](auto& entry) { return &entry.second == &lane; });
+  const std::uint8_t address = found->first;
+  const std::uint32_t packets = lane.packets;
+  arrived_ = std::exchange(lane.across, kNever);
+  time_ = std::max(time_, arrived_);
+  const Cpu& cpu = meter_.cpu();
+  const bool has_dma = cpu.usb_byte == 0;
+  meter_.add(cpu.interrupt * (has_dma ? 1 : packets) + cpu.usb_byte * lane.bytes);
+  compute();
+  arriving_ = heard_ = true;
+  for (std::uint32_t i = 0; i < packets && usb_.step_at(address); ++i) continue;
+  arriving_ = false;
+  wake_ = std::min(wake_, time_);
+}
+
+// What the CPU has worked out has taken its time.
+void VirtualBoard::Board::compute() {
+  time_ += meter_.take();
 }
 
 bool VirtualBoard::Board::run_on_bus(const xspi_command& command) {
   // The CPU sets up each command, also on a bus where nothing answers any more: time must pass
   // there, too, or the firmware would wait for ever.
-  time_ += kCommandCost + chip_.run(command, time_, clock_hz_);
+  const Cpu& cpu = meter_.cpu();
+  meter_.add(cpu.command + cpu.flash_byte * command.size);
+  compute();
+  time_ += chip_.run(command, time_, clock_hz_);
   return !chip_.cut();
 }
 
-// Once through the firmware's main loop, and what the cable carries meanwhile.
+// Once through the firmware's main loop, and what a cable without a time carries meanwhile.
 void VirtualBoard::Board::pass() {
+  const CpuMeter::Running running(meter_);
   wake_ = kNever;
   if (running_) {
-    const bool told = usb_.step();
+    bool again = std::exchange(heard_, false);
+    if (wire_ == nullptr) again |= usb_.step();
     const std::uint32_t wait_us = device_poll(&device_);
-    time_ += kPassCost;
-    if (usb_.step() || told) wake_ = time_;
+    meter_.add(meter_.cpu().pass);
+    compute();
+    if (wire_ == nullptr) again |= usb_.step();
+    if (again) wake_ = time_;
     if (wait_us != UINT32_MAX) wake_ = std::min(wake_, time_ + wait_us * 1us);
   } else {
     start_firmware();
@@ -304,8 +411,10 @@ void VirtualBoard::Board::attach() {
 
 // The next one of the endpoint's queue can begin.
 void VirtualBoard::Board::completed(Transfer& transfer) {
-  due_.push_back({time_, &transfer});
-  if (powered_) wake_ = time_;
+  const Time when = arriving_ ? arrived_ : time_;
+  const auto later = std::ranges::upper_bound(due_, when, {}, &Due::when);
+  due_.insert(later, {when, &transfer});
+  if (powered_ && wire_ == nullptr) wake_ = time_;
 }
 
 void VirtualBoard::Board::deliver(Time now) {
@@ -330,6 +439,7 @@ void VirtualBoard::Board::lose_power(Time now) {
 
 void VirtualBoard::Board::detach() {
   greeting_ = Greeting::kNone;
+  lanes_.clear();
   for (Transfer* transfer : std::exchange(held_, {})) due_.push_back({time_, transfer});
   // What had ended in the firmware's time, and not in the world's, never reached the host.
   for (const Due& due : std::exchange(due_, {})) {

@@ -11,6 +11,7 @@
 
 #include "tests/model/nor_chip.h"
 #include "tests/model/transfer.h"
+#include "tests/model/usb_bus.h"
 
 namespace gangd::model {
 
@@ -24,6 +25,12 @@ class VirtualBoard {
     // Whether the host's part is played when it appears: reset, address, configuration. False: who
     // owns the board does that, as a model of a host controller; it is attached when it is shown.
     bool enumerate = true;
+    // What its CPU takes for its work: a row of tests/model/cpus.cc.
+    std::string cpu = "rough";
+    std::uint8_t lanes = 8;  // of the flash, wired on the board
+    // What carries its packets, and outlives it. Null: they take no time, and move when the
+    // firmware's main loop comes by.
+    UsbBus* bus = nullptr;
   };
 
   using Outcome = model::Outcome;

@@ -68,6 +68,7 @@ void VirtualUsb::stall(std::uint8_t address, bool stalled) {
   } else {
     endpoint(address).stalled = stalled;
   }
+  if (stalled && on_prepared) on_prepared(address);
 }
 
 void VirtualUsb::arm(std::uint8_t address, bool is_send, const std::uint8_t* send,
@@ -83,6 +84,7 @@ void VirtualUsb::arm(std::uint8_t address, bool is_send, const std::uint8_t* sen
   at.receive = receive;
   at.size = size;
   at.done = 0;
+  if (on_prepared) on_prepared(address);
 }
 
 void VirtualUsb::complain(const char* what, std::uint8_t address) {
@@ -165,6 +167,60 @@ bool VirtualUsb::step() {
     if ((address & 0x7f) != 0 && !at.queue.empty()) moved |= step_bulk(address, at);
   }
   return moved;
+}
+
+bool VirtualUsb::step_at(std::uint8_t address) {
+  if (!shown_) return false;
+  if (address == kControlOut) return step_control();
+  Endpoint& at = endpoint(address);
+  return !at.queue.empty() && step_bulk(address, at);
+}
+
+std::vector<std::uint8_t> VirtualUsb::wanted() const {
+  std::vector<std::uint8_t> all;
+  for (const auto& [address, at] : endpoints_) {
+    if (shown_ && !at.queue.empty()) all.push_back(address);
+  }
+  return all;
+}
+
+// Of `bytes` that one side has left, into the `room` of the other; nothing left is an empty packet.
+VirtualUsb::Ready VirtualUsb::packets(std::uint32_t bytes, std::uint32_t room, const Endpoint& at,
+                                      std::uint32_t packets_max) {
+  const auto in_packets = [&at](std::uint32_t size) {
+    return std::max(1u, (size + at.packet_max - 1) / at.packet_max);
+  };
+  const std::uint32_t count = std::min({packets_max, in_packets(bytes), in_packets(room)});
+  return {count, std::min({bytes, room, count * at.packet_max})};
+}
+
+VirtualUsb::Ready VirtualUsb::ready(std::uint8_t address, std::uint32_t packets_max) const {
+  const auto found = endpoints_.find(address);
+  if (!shown_ || found == endpoints_.end() || found->second.queue.empty()) return {};
+  if (address == kControlOut) return ready_control(packets_max);
+  const Endpoint& at = found->second;
+  if (!at.open || at.stalled) return {1, 0};
+  if (!at.armed) return {};
+  const Transfer& transfer = *at.queue.front();
+  const auto left = static_cast<std::uint32_t>(transfer.data.size()) - transfer.actual;
+  return packets(left, at.size - at.done, at, packets_max);
+}
+
+VirtualUsb::Ready VirtualUsb::ready_control(std::uint32_t packets_max) const {
+  const Endpoint& out = endpoints_.at(kControlOut);
+  const Transfer& transfer = *out.queue.front();
+  if (stage_ == Stage::kSetup) return {1, USB_SETUP_SIZE};
+  if (out.stalled) return {1, 0};
+  const std::uint32_t length = length_of(transfer);
+  const bool is_read = length != 0 && (transfer.setup[0] & 0x80) != 0;
+  const bool is_data = stage_ == Stage::kData;
+  const Endpoint& hardware = endpoints_.at(is_read == is_data ? kControlIn : kControlOut);
+  if (!hardware.armed) return {};
+  if (!is_data) return {1, 0};
+  const auto size =
+      is_read ? length
+              : static_cast<std::uint32_t>(std::min<std::size_t>(transfer.data.size(), length));
+  return packets(size - transfer.actual, hardware.size - hardware.done, hardware, packets_max);
 }
 
 // A SETUP is never refused: the controller forgets what it was armed with and takes it.

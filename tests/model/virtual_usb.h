@@ -52,6 +52,21 @@ class VirtualUsb {
   // itself: time may pass only when a step after it moves nothing.
   bool step();
 
+  // The same for one endpoint; 0 is control. For whoever gives the bus a time: what step_at() may
+  // be called for is ready() before.
+  bool step_at(std::uint8_t endpoint);
+  // Of the transfer that is the endpoint's first, what both sides are ready for: packets or stages,
+  // and the bytes in them. No more than `packets_max`.
+  struct Ready {
+    std::uint32_t packets = 0;
+    std::uint32_t bytes = 0;
+  };
+  Ready ready(std::uint8_t endpoint, std::uint32_t packets_max) const;
+  // Endpoints that the host has something for: control, and those of its transfers.
+  std::vector<std::uint8_t> wanted() const;
+  // The firmware has armed or stalled the endpoint.
+  std::function<void(std::uint8_t endpoint)> on_prepared;
+
   // Called from submit(), cancel(), bus_reset(), step() and the port when a transfer has ended; may
   // submit others.
   std::function<void(Transfer&)> on_complete;
@@ -83,6 +98,9 @@ class VirtualUsb {
   void complete_all(Outcome outcome);
   void disarm_all();
 
+  static Ready packets(std::uint32_t bytes, std::uint32_t room, const Endpoint& at,
+                       std::uint32_t packets_max);
+  Ready ready_control(std::uint32_t packets_max) const;
   bool step_control();
   bool step_data(Transfer& transfer, std::uint32_t length);
   bool step_status(bool is_read);

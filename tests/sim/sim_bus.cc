@@ -22,6 +22,9 @@ using model::VirtualBoard;
 constexpr std::size_t kUsbfsBytesMax = 16 << 20;
 // libusb's and the kernel's own part of a transfer, roughly.
 constexpr Duration kTransferOverhead = 20us;
+// The same on a bus that has a time, where the host controller's frame of 125 us counts: it looks
+// for what is new, and tells what has ended, now and then within it.
+constexpr Duration kTransferOverheadOnBus = 125us;
 
 constexpr std::uint8_t kSetInterface = 11;
 constexpr std::uint8_t kClearFeature = 1;
@@ -39,6 +42,7 @@ class SimBus::Seat final : public Event {
 
   const UsbPath& path() const { return path_; }
   VirtualBoard& board() { return board_; }
+  bool has_time() const { return has_time_; }
   const std::optional<UsbDevice>& device() const { return device_; }
   void show(UsbDevice device) { device_ = std::move(device); }
   void hide();
@@ -46,7 +50,9 @@ class SimBus::Seat final : public Event {
   // Lets the firmware run, and comes back when it wants to again.
   void run() {
     const model::Time next = board_.advance(now());
-    bus_.port_.withdraw(*this);
+    if (next == scheduled_) return;
+    if (scheduled_ != model::Time::max()) bus_.port_.withdraw(*this);
+    scheduled_ = next;
     if (next != model::Time::max()) bus_.port_.schedule(*this, Instant(next));
   }
   model::Time now() const { return bus_.port_.now().time_since_epoch(); }
@@ -69,7 +75,10 @@ class SimBus::Seat final : public Event {
     Seat& seat;
   };
 
-  void on_loop() override { run(); }
+  void on_loop() override {
+    scheduled_ = model::Time::max();
+    run();
+  }
   std::string_view event_name() const override { return "board"; }
   void attach_changed(bool attached) {
     bus_.port_.withdraw(greeting_);
@@ -82,7 +91,9 @@ class SimBus::Seat final : public Event {
 
   SimBus& bus_;
   const UsbPath path_;
+  const bool has_time_;
   VirtualBoard board_;
+  model::Time scheduled_ = model::Time::max();
   Greeting greeting_;
   std::optional<UsbDevice> device_;
   std::map<std::uint8_t, const Connection*> claims_;
@@ -118,7 +129,10 @@ class SimBus::Transfer : public Leaf, public Event {
     on_wire.outcome = outcome;
     lent(false);
     ended_ = true;
-    bus_.port_.schedule(*this, bus_.port_.now() + bus_.prng_.between(1us, kTransferOverhead));
+    const Seat* seat = bus_.seat_of(arrival_);
+    const Duration longest =
+        seat != nullptr && seat->has_time() ? kTransferOverheadOnBus : kTransferOverhead;
+    bus_.port_.schedule(*this, bus_.port_.now() + bus_.prng_.between(1us, longest));
   }
 
   // What the board sees, and the way back from it.
@@ -182,7 +196,11 @@ class SimBus::Transfer : public Leaf, public Event {
 };
 
 SimBus::Seat::Seat(SimBus& bus, UsbPath path, const VirtualBoard::Options& options)
-    : bus_(bus), path_(std::move(path)), board_(options), greeting_(*this) {
+    : bus_(bus),
+      path_(std::move(path)),
+      has_time_(options.bus != nullptr),
+      board_(options),
+      greeting_(*this) {
   board_.on_attach = [this](bool attached) { attach_changed(attached); };
   board_.on_complete = [](VirtualBoard::Transfer& transfer) {
     static_cast<Transfer::OnWire&>(transfer).owner->completed(transfer.outcome);
@@ -373,7 +391,19 @@ void SimBus::add_hub(const UsbPath& path, std::uint8_t ports) {
   list_changed();
 }
 
-VirtualBoard& SimBus::add_board(const UsbPath& path, const VirtualBoard::Options& options) {
+const model::UsbBus& SimBus::time_bus(const std::string& controller, model::UsbBus::Kind kind) {
+  std::unique_ptr<model::UsbBus>& bus = buses_[controller];
+  CHECK(bus == nullptr, "{} has a time already", controller);
+  bus = std::make_unique<model::UsbBus>(kind);
+  return *bus;
+}
+
+VirtualBoard& SimBus::add_board(const UsbPath& path, VirtualBoard::Options options) {
+  const auto bus = buses_.find(path.controller);
+  if (bus != buses_.end()) {
+    CHECK(bus->second->high_speed() == options.high_speed, "{} is another bus", path.to_string());
+    options.bus = bus->second.get();
+  }
   seats_.push_back(std::make_unique<Seat>(*this, path, options));
   return seats_.back()->board();
 }

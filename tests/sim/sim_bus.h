@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "loop/loop.h"
@@ -32,9 +34,12 @@ class SimBus final : public Usb {
 
   // --- the hand that plugs, and what goes wrong
 
+  // Gives the bus of this controller a time, for boards that are added from now on. Without one its
+  // packets take none.
+  const model::UsbBus& time_bus(const std::string& controller, model::UsbBus::Kind kind);
   void add_hub(const UsbPath& path, std::uint8_t ports);
   // A board that lies at its port, not plugged in yet.
-  model::VirtualBoard& add_board(const UsbPath& path, const model::VirtualBoard::Options& options);
+  model::VirtualBoard& add_board(const UsbPath& path, model::VirtualBoard::Options options);
   void plug(const UsbPath& path);
   void unplug(const UsbPath& path);
   // The endpoint is halted, as by a device in trouble; endpoint 0 refuses one transfer.
@@ -58,6 +63,7 @@ class SimBus final : public Usb {
 
   SimPort& port_;
   Prng prng_;
+  std::map<std::string, std::unique_ptr<model::UsbBus>> buses_;  // by controller
   std::vector<std::unique_ptr<Seat>> seats_;
   std::vector<UsbDevice> devices_;
   std::uint64_t arrivals_ = 0;

@@ -1,0 +1,32 @@
+// What the firmware's work costs on the microcontrollers of the boards: cpus.cc has the source of
+// each figure.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+namespace gangd::model {
+
+// All but `hz` in CPU cycles.
+struct Cpu {
+  std::string_view name;
+  double hz = 0;
+  double pass = 0;        // once through the main loop
+  double command = 0;     // around a command on the flash bus
+  double interrupt = 0;   // of the USB controller: for each packet, or with DMA for what it moves
+  double usb_byte = 0;    // between the USB controller and memory; 0: DMA
+  double flash_byte = 0;  // of a page or a read: from or to where the flash controller has it
+  double crc_byte = 0;
+  double hash_byte = 0;
+  double lz4_byte = 0;    // of what comes out
+  double blank_byte = 0;  // looked at
+
+  std::chrono::nanoseconds time(double cycles) const;
+};
+
+// Null if there is none of this name. "rough" is no microcontroller: 2 us for a pass and 1 us for a
+// command, nothing else costs anything.
+const Cpu* find_cpu(std::string_view name);
+
+}  // namespace gangd::model
