@@ -87,6 +87,19 @@ void Cells::peek(std::uint32_t address, std::span<std::uint8_t> bytes) const {
                  });
 }
 
+bool Cells::firm(std::uint32_t address, std::uint32_t size) const {
+  const auto worn = worn_.lower_bound(address);
+  bool all = worn == worn_.end() || worn->first - address >= size;
+  for_each_piece(address, size, [&](std::uint32_t done, std::uint32_t offset, std::uint32_t part) {
+    const Block* block = find(address + done);
+    if (block == nullptr || !block->weak) return;
+    const std::span<const std::uint8_t> weak(*block->weak);
+    all = all && std::ranges::all_of(weak.subspan(offset, part),
+                                     [](std::uint8_t bits) { return bits == 0; });
+  });
+  return all;
+}
+
 void Cells::poke(std::uint32_t address, std::span<const std::uint8_t> bytes) {
   for_each_piece(address, static_cast<std::uint32_t>(bytes.size()),
                  [&](std::uint32_t done, std::uint32_t offset, std::uint32_t part) {

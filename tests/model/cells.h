@@ -26,6 +26,8 @@ class Cells {
   void read(std::uint32_t address, std::span<std::uint8_t> bytes);
   // What is stored.
   void peek(std::uint32_t address, std::span<std::uint8_t> bytes) const;
+  // Whether each cell holds what is stored: none was left half erased, and none is worn.
+  bool firm(std::uint32_t address, std::uint32_t size) const;
   // Stores it, firmly.
   void poke(std::uint32_t address, std::span<const std::uint8_t> bytes);
 
