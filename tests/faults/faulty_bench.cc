@@ -43,6 +43,25 @@ ByteVector image_of(std::size_t size) {
   return bytes;
 }
 
+// A record that says something else of the cells than the ledger does.
+class Told final : public UnitRecord {
+ public:
+  Told(UnitRecord& record, std::optional<Cells> cells) : record_(record), cells_(cells) {}
+
+  Task<Result<BegunUnit>> begin(std::string uid) override {
+    CO_TRY(BegunUnit begun, co_await record_.begin(std::move(uid)));
+    begun.cells = cells_.value_or(begun.cells);
+    co_return begun;
+  }
+  void progress(std::string_view step, std::uint64_t done, std::uint64_t total) override {
+    record_.progress(step, done, total);
+  }
+
+ private:
+  UnitRecord& record_;
+  const std::optional<Cells> cells_;
+};
+
 }  // namespace
 
 std::string reason_of(const Attempt& attempt) {
@@ -93,9 +112,9 @@ bool FaultyBench::holds() const {
   return found == field && chip.firm(kSerialAt, static_cast<std::uint32_t>(field.size()));
 }
 
-Attempt FaultyBench::attempt() {
+Attempt FaultyBench::attempt_on_cells(std::optional<Cells> cells) {
   bus_.plug(place_);
-  return loop_.run(run());
+  return loop_.run(run(cells));
 }
 
 Task<Result<std::unique_ptr<UsbConnection>>> FaultyBench::open_when_there() {
@@ -106,7 +125,7 @@ Task<Result<std::unique_ptr<UsbConnection>>> FaultyBench::open_when_there() {
   }
 }
 
-Task<Attempt> FaultyBench::run() {
+Task<Attempt> FaultyBench::run(std::optional<Cells> cells) {
   auto connection = co_await with_timeout(kAppears, open_when_there());
   if (!connection) {
     Attempt absent;
@@ -117,8 +136,9 @@ Task<Attempt> FaultyBench::run() {
   const auto on_line = sim::on_bad_line(*std::move(connection), line_);
   LedgerUnitRecord record(records_, mes_, recipe_->product(), {{1, 1}, "1", place_.to_string()},
                           [](auto...) {});
+  Told told(record, cells);
   const Instant began = loop_.now();
-  Attempt attempt = co_await recipe_->run(*on_line, record);
+  Attempt attempt = co_await recipe_->run(*on_line, told);
   took_ = loop_.now() - began;
   if (!record.id()) co_return attempt;
   if (!record.started().numbers.empty()) serial_ = record.started().numbers.front().value;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "loop/loop.h"
@@ -31,7 +32,9 @@ class FaultyBench {
 
   // One attempt, as a slot makes it: the board is plugged in if it is not, and the outcome is on
   // record when this returns.
-  Attempt attempt();
+  Attempt attempt() { return attempt_on_cells({}); }
+  // The same by a recipe that is told this of the cells, whatever the ledger knows.
+  Attempt attempt_on_cells(std::optional<Cells> cells);
   // Off, and on again at the next attempt.
   void unplug() { bus_.unplug(place_); }
   // Bytes that the board is not to hold, so that an attempt has all of its work to do.
@@ -39,6 +42,7 @@ class FaultyBench {
   // Whether the chip's cells hold the image and the serial, and will.
   bool holds() const;
 
+  const Image& image() const { return recipe_->image(); }
   // How long the last attempt took.
   Duration took() const { return took_; }
   model::NorChip& chip() { return board_->chip(); }
@@ -49,7 +53,7 @@ class FaultyBench {
   static Duration limit();
 
  private:
-  Task<Attempt> run();
+  Task<Attempt> run(std::optional<Cells> cells);
   Task<Result<std::unique_ptr<UsbConnection>>> open_when_there();
   Task<> stop();
 
