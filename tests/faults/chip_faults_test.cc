@@ -14,7 +14,7 @@
 namespace gangd {
 namespace {
 
-class ChipFaultsTest : public testing::TestWithParam<const char*> {
+class ChipFaultsTest : public testing::TestWithParam<FaultyPart> {
  protected:
   Attempt attempt() {
     Attempt attempt = bench_.attempt();
@@ -52,11 +52,11 @@ class ChipFaultsTest : public testing::TestWithParam<const char*> {
       expect_pass();
     }
     EXPECT_EQ(bench_.chip().complaints(), std::vector<std::string>{});
-    fmt::print("{}: {} operations\n", GetParam(), count);
+    fmt::print("{}: {} operations\n", GetParam().name, count);
   }
 
-  FaultyBench bench_{{.part = GetParam()}};
-  const model::Part& part_ = *model::find_part(GetParam());
+  FaultyBench bench_{{.part = GetParam().name, .timed = GetParam().timed}};
+  const model::Part& part_ = *model::find_part(GetParam().name);
 };
 
 // Nothing but the hash finds it.

@@ -12,7 +12,7 @@
 namespace gangd {
 namespace {
 
-class CutsTest : public testing::TestWithParam<const char*> {
+class CutsTest : public testing::TestWithParam<FaultyPart> {
  protected:
   static void expect_gone(const Attempt& attempt) {
     ASSERT_TRUE(attempt.error);
@@ -29,7 +29,7 @@ class CutsTest : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(CutsTest, PowerThatFailsAtAnyFlashOperation) {
-  FaultyBench bench({.part = GetParam()});
+  FaultyBench bench({.part = GetParam().name, .timed = GetParam().timed});
   const std::uint64_t before = bench.chip().operations();
   expect_pass(bench);
   const std::uint64_t operations = bench.chip().operations() - before;
@@ -46,12 +46,12 @@ TEST_P(CutsTest, PowerThatFailsAtAnyFlashOperation) {
   }
   EXPECT_EQ(cuts, operations);
   EXPECT_EQ(bench.chip().complaints(), std::vector<std::string>{});
-  fmt::print("{}: {} cuts, {} operations\n", GetParam(), cuts, operations);
+  fmt::print("{}: {} cuts, {} operations\n", GetParam().name, cuts, operations);
 }
 
 // And again in the attempt that follows: nothing of it is finished, either.
 TEST_P(CutsTest, PowerThatFailsTwice) {
-  FaultyBench bench({.part = GetParam(), .seed = 2});
+  FaultyBench bench({.part = GetParam().name, .seed = 2, .timed = GetParam().timed});
   sim::Prng dice(3);
   for (int i = 0; i < 12; ++i) {
     bench.soil();
@@ -65,7 +65,7 @@ TEST_P(CutsTest, PowerThatFailsTwice) {
 }
 
 TEST_P(CutsTest, ABoardThatIsPulledAtAnyTransfer) {
-  FaultyBench bench({.part = GetParam(), .image_bytes = 14'000});
+  FaultyBench bench({.part = GetParam().name, .image_bytes = 14'000, .timed = GetParam().timed});
   expect_pass(bench);
   std::uint64_t moments = bench.line().moments();
   std::uint64_t pulled = 0;
@@ -88,7 +88,7 @@ TEST_P(CutsTest, ABoardThatIsPulledAtAnyTransfer) {
     expect_pass(bench);
   }
   EXPECT_GE(pulled + 8, moments);
-  fmt::print("{}: pulled at {} of {} moments\n", GetParam(), pulled, moments);
+  fmt::print("{}: pulled at {} of {} moments\n", GetParam().name, pulled, moments);
 }
 
 // An erase that is cut late leaves cells that read 0xFF and do not hold. The device cannot know;
@@ -96,7 +96,7 @@ TEST_P(CutsTest, ABoardThatIsPulledAtAnyTransfer) {
 // product says that units come blank from the maker.
 TEST_P(CutsTest, CellsThatOnlyReadBlankAreErasedAgain) {
   constexpr int kCutsMax = 400;
-  FaultyBench bench({.part = GetParam(), .incoming_fresh = true});
+  FaultyBench bench({.part = GetParam().name, .incoming_fresh = true, .timed = GetParam().timed});
   int cuts = 0;
   int healed = 0;
   int fell_into = 0;
@@ -126,8 +126,8 @@ TEST_P(CutsTest, CellsThatOnlyReadBlankAreErasedAgain) {
   }
   EXPECT_GE(healed, 4);
   EXPECT_GT(fell_into, 0);
-  fmt::print("{}: of {} late cuts, {} healed, {} not where the ledger was not asked\n", GetParam(),
-             cuts, healed, fell_into);
+  fmt::print("{}: of {} late cuts, {} healed, {} not where the ledger was not asked\n",
+             GetParam().name, cuts, healed, fell_into);
 }
 
 INSTANTIATE_TEST_SUITE_P(, CutsTest, kParts, part_name);

@@ -73,6 +73,7 @@ Duration FaultyBench::limit() {
 }
 
 FaultyBench::FaultyBench(Options options) : port_(options.seed, trace_), bus_(port_, options.seed) {
+  if (options.timed) bus_.time_bus(place_.controller, model::UsbBus::kHighSpeed);
   model::VirtualBoard::Options board;
   board.part = options.part;
   board.seed = options.seed;

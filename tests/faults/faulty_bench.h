@@ -24,6 +24,7 @@ class FaultyBench {
     std::uint64_t seed = 1;
     std::size_t image_bytes = 6000;
     bool incoming_fresh = false;
+    bool timed = false;  // packets take their time on the bus, and move while the firmware works
   };
 
   // The board holds something else than what it is to hold, and is not plugged in.

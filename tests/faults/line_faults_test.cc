@@ -50,7 +50,7 @@ constexpr Row kRows[] = {
     {LineFault::kBroken, Way::kIn, {"an answer: the transfer failed on the bus"}},
 };
 
-class LineFaultsTest : public testing::TestWithParam<const char*> {
+class LineFaultsTest : public testing::TestWithParam<FaultyPart> {
  protected:
   // An attempt with all of its work to do.
   Attempt attempt_with(const LineFaults::Order& order) {
@@ -76,7 +76,8 @@ class LineFaultsTest : public testing::TestWithParam<const char*> {
     EXPECT_TRUE(bench_.holds());
   }
 
-  FaultyBench bench_{{.part = GetParam(), .image_bytes = kImageBytes}};
+  FaultyBench bench_{
+      {.part = GetParam().name, .image_bytes = kImageBytes, .timed = GetParam().timed}};
   std::uint64_t seen_ = 0;  // frames of the way, in the last attempt
 };
 
@@ -92,7 +93,7 @@ TEST_P(LineFaultsTest, OneFaultAtAnyFrameIsSurvived) {
       planted += seen_ > n;
     }
   }
-  fmt::print("{}: {} faults of one frame\n", GetParam(), planted);
+  fmt::print("{}: {} faults of one frame\n", GetParam().name, planted);
 }
 
 TEST_P(LineFaultsTest, FaultsForGoodEndInAFailThatSaysSo) {
@@ -119,7 +120,7 @@ TEST_P(LineFaultsTest, FaultsForGoodEndInAFailThatSaysSo) {
       expect_pass();
     }
   }
-  fmt::print("{}: {} attempts on a line that stays bad\n", GetParam(), failed);
+  fmt::print("{}: {} attempts on a line that stays bad\n", GetParam().name, failed);
 }
 
 INSTANTIATE_TEST_SUITE_P(, LineFaultsTest, kParts, part_name);
