@@ -2,7 +2,11 @@
  * Each is a table of functions and a `self`, so that a test runs many devices in one process.
  *
  * The core calls these from its poll functions only, never from an interrupt. None may block for
- * longer than it says; none may call back into the core. */
+ * longer than it says; none may call back into the core.
+ *
+ * A chip may also bring its own sha256_blocks() (core/sha256.h): a Cortex-M3, M4 or M7 has that of
+ * mcu/armv7m/sha256_blocks.S. It, crc32c.c, blank.c and swap_pairs.c belong, with what they read,
+ * in memory without wait states; with such their cost is counted (tests/bench/cycles). */
 #ifndef GANGD_TARGET_FW_PORT_H
 #define GANGD_TARGET_FW_PORT_H
 
