@@ -18,6 +18,7 @@
 namespace gangd {
 
 class Image;
+class Packing;
 
 // A part of what belongs into one unit. The bytes are the image's, or the unit's own.
 struct UnitPart {
@@ -32,6 +33,7 @@ struct Unit {
   UnitRecord& record;
   const Product& product;
   const Image& image;
+  Packing& packing;
 
   std::unique_ptr<Wire> wire = nullptr;  // from `identify` on
   ByteVector serial_field = {};          // what `parts` points into
