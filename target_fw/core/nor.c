@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "target_fw/core/blank.h"
 #include "target_fw/core/nor_bus.h"
 
 _Static_assert((int)FLASH_TRACE_ERASE_SIZES_MAX == (int)SFDP_ERASE_TYPES_MAX,
@@ -11,11 +12,12 @@ _Static_assert((int)FLASH_TRACE_ERASE_SIZES_MAX == (int)SFDP_ERASE_TYPES_MAX,
 #define LAYOUT_BLOCK_MAX (64u * 1024)
 
 /* The first look comes a little before the time that the step usually takes, then one follows every
- * 1/32 of it. Without the early one, nothing would ever be seen to take less than is expected, and
- * what is expected would grow by the time of a look with each step. */
+ * 1/128 of it: what the last one comes late is lost on every page. Without the early one, nothing
+ * would ever be seen to take less than is expected, and what is expected would grow by the time of
+ * a look with each step. */
 #define EARLY_PARTS 16u
-#define SHORT_STEPS 32u
-#define SHORT_STEP_MIN_US 5u
+#define SHORT_STEPS 128u
+#define SHORT_STEP_MIN_US 1u
 #define SHORT_STEP_MAX_US 20000u
 
 static struct nor* nor_of(void* self) {
@@ -46,11 +48,16 @@ static uint64_t limit_us(const struct nor* nor) {
   return max_us + max_us / 2;
 }
 
-/* Ready to be written, and write-enabled. */
+/* Ready to be written, and write-enabled. Of a write this is seen once: the bits do not change
+ * between its pages, each of which the chip has said to be done with. */
 static bool prepare_step(struct nor* nor) {
   uint8_t status = 0;
-  if (!nor_send(nor, NOR_CMD_WRITE_ENABLE) ||
-      !nor_read_status(nor, NOR_CMD_READ_STATUS, NOR_STATUS_WRITE_ENABLED, &status) ||
+  if (!nor_send(nor, NOR_CMD_WRITE_ENABLE)) {
+    lose(nor);
+    return false;
+  }
+  if (nor->operation == NOR_WRITE && nor->step_size > 0) return true;
+  if (!nor_read_status(nor, NOR_CMD_READ_STATUS, NOR_STATUS_WRITE_ENABLED, &status) ||
       (status & NOR_STATUS_BUSY) != 0) {
     lose(nor);
     return false;
@@ -64,11 +71,46 @@ static bool prepare_step(struct nor* nor) {
   return true;
 }
 
-/* Up to the end of the page, or of our buffer. */
-static uint32_t step_size(const struct nor* nor) {
+/* Of `left` bytes, up to the end of the page, or of our buffer. */
+static uint32_t page_bytes(const struct nor* nor, uint32_t at, uint32_t left) {
   const uint32_t page = nor->part.page_size < SFDP_SIZE_MAX ? nor->part.page_size : SFDP_SIZE_MAX;
-  const uint32_t room = page - nor->write_at % page;
-  return nor->write_left < room ? nor->write_left : room;
+  const uint32_t room = page - at % page;
+  return left < room ? left : room;
+}
+
+static void advance(struct nor* nor, uint32_t size) {
+  nor->write_at += size;
+  nor->write_bytes += size;
+  nor->write_left -= size;
+}
+
+/* Programming 0xFF changes nothing. */
+static void skip_blank_pages(struct nor* nor) {
+  while (nor->write_left > 0) {
+    const uint32_t size = page_bytes(nor, nor->write_at, nor->write_left);
+    if (!is_blank(nor->write_bytes, size)) return;
+    advance(nor, size);
+    nor->next_packed = false;
+  }
+}
+
+static bool send_page(struct nor* nor) {
+  struct nor_page* page = &nor->pages[nor->page];
+  nor->step_size = page_bytes(nor, nor->write_at, nor->write_left);
+  if (!nor->next_packed) nor_pack(nor, page, nor->write_at, nor->write_bytes, nor->step_size);
+  return nor_program(nor, page);
+}
+
+/* While the chip works on the one before. */
+static void pack_next(struct nor* nor) {
+  const uint32_t at = nor->write_at + nor->step_size;
+  const uint32_t left = nor->write_left - nor->step_size;
+  nor->page ^= 1;
+  nor->next_packed = left > 0;
+  if (left > 0) {
+    nor_pack(nor, &nor->pages[nor->page], at, nor->write_bytes + nor->step_size,
+             page_bytes(nor, at, left));
+  }
 }
 
 static void begin_step(struct nor* nor) {
@@ -84,8 +126,8 @@ static void begin_step(struct nor* nor) {
       sent = nor_send(nor, NOR_CMD_CHIP_ERASE);
       break;
     case NOR_WRITE:
-      nor->step_size = step_size(nor);
-      sent = nor_program(nor, nor->write_at, nor->write_bytes, nor->step_size);
+      sent = send_page(nor);
+      if (sent) pack_next(nor);
       break;
     case NOR_NO_OPERATION:
       break;
@@ -143,12 +185,15 @@ static void write(void* self, uint32_t address, const uint8_t* bytes, uint32_t s
   struct nor* nor = nor_of(self);
   nor->write_bytes = bytes;
   nor->write_left = size;
+  nor->write_at = address - nor->config.address;
   nor->step_size = 0;
-  if (size == 0) {
+  nor->next_packed = false;
+  skip_blank_pages(nor);
+  if (nor->write_left == 0) {
     nor->state = MEMORY_IDLE;
     return;
   }
-  begin(nor, NOR_WRITE, address - nor->config.address);
+  begin(nor, NOR_WRITE, nor->write_at);
 }
 
 /* What the chip says of an operation that it has ended. */
@@ -196,9 +241,8 @@ static void end_step(struct nor* nor) {
   *average_us = (uint32_t)(*average_us - *average_us / 4 + nor->elapsed_us / 4);
   trace_step(nor);
   if (nor->operation == NOR_WRITE) {
-    nor->write_at += nor->step_size;
-    nor->write_bytes += nor->step_size;
-    nor->write_left -= nor->step_size;
+    advance(nor, nor->step_size);
+    skip_blank_pages(nor);
     if (nor->write_left > 0) {
       begin_step(nor);
       return;

@@ -306,9 +306,10 @@ bool VirtualBoard::Board::run_on_bus(const xspi_command& command) {
   // The CPU sets up each command, also on a bus where nothing answers any more: time must pass
   // there, too, or the firmware would wait for ever.
   const Cpu& cpu = meter_.cpu();
-  meter_.add(cpu.command + cpu.flash_byte * command.size);
+  meter_.add(cpu.command);
   compute();
-  time_ += chip_.run(command, time_, clock_hz_);
+  time_ +=
+      std::max<Time>(chip_.run(command, time_, clock_hz_), cpu.time(cpu.flash_byte * command.size));
   return !chip_.cut();
 }
 
