@@ -115,7 +115,7 @@ Status XfpWire::read_capabilities(ByteView capabilities) {
   memories_.clear();
   regions_.clear();
   ByteReader reader(capabilities);
-  while (reader.left() > 0) {
+  while (reader.complete() && reader.left() > 0) {
     const std::uint8_t type = reader.u8();
     const std::uint8_t size = reader.u8();
     ByteReader field(reader.bytes(size));
