@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "loop/sleep.h"
@@ -25,13 +26,14 @@ class DenialsTest : public testing::Test {
 
   template <class Work>
   void run(Work work) {
-    machine.loop.run([](DenialsTest& test, Work& inner) -> Task<Status> {
+    const Status done = machine.loop.run([](DenialsTest& test, Work& inner) -> Task<Status> {
       Denials denials(test.machine.loop, test.record());
       denials.start();
       co_await inner(denials);
       co_await denials.stop();
       co_return Status();
     }(*this, work));
+    EXPECT_TRUE(done);
   }
 
   std::uint64_t sum() const {

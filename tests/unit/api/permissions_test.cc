@@ -2,6 +2,7 @@
 #include "api/permissions.h"
 
 #include <gang/v1/gang.pb.h>
+#include <google/protobuf/descriptor.pb.h>
 #include <gtest/gtest.h>
 
 #include <set>
