@@ -103,7 +103,8 @@ Result<gid_t> group_named(const std::string& name, const std::string& role) {
                name, name);
 }
 
-// gRPC makes it so that only its owner may write, and so connect.
+// gRPC makes it so that only its owner may write, and so connect. Operators are those of gangd's
+// own group, if no other is named; every other role must be given to somebody.
 Status give_to(const std::string& path, const std::string& role, const std::string& group) {
   if (!group.empty()) {
     TRY(const gid_t id, group_named(group, role));
@@ -114,7 +115,8 @@ Status give_to(const std::string& path, const std::string& role, const std::stri
                    role, path, group, std::strerror(errno));
     }
   }
-  if (chmod(path.c_str(), group.empty() ? kOwnMode : kGroupMode) == 0) return {};
+  const bool is_open = !group.empty() || role == role_name(Role::kOperator);
+  if (chmod(path.c_str(), is_open ? kGroupMode : kOwnMode) == 0) return {};
   return Error(Code::kIo, "socket {}: {}", path, std::strerror(errno));
 }
 
@@ -183,7 +185,7 @@ Status Door::serve(const std::string& address, std::shared_ptr<grpc::ServerCrede
   TRY_STATUS(offer<gang::v1::Events>(builder, events_));
   server_ = builder.BuildAndStart();
   if (server_) return {};
-  return Error(Code::kIo, "gRPC cannot listen there");
+  return Error(Code::kIo, "gRPC cannot listen there: let gangd's user do so");
 }
 
 Result<std::unique_ptr<Door>> Door::open_socket(Calls& calls, Denials& denials, Role role,
@@ -195,7 +197,6 @@ Result<std::unique_ptr<Door>> Door::open_socket(Calls& calls, Denials& denials, 
   grpc::ServerBuilder builder;
   TRY_STATUS(
       door->serve("unix:" + door->path_, grpc::experimental::LocalServerCredentials(UDS), builder)
-          .with_context("let gangd's user write there")
           .with_context("socket " + door->path_));
   TRY_STATUS(give_to(door->path_, role_name(role), group));
   return door;

@@ -19,7 +19,8 @@ class Door {
  public:
   // What is passed must outlive it. These block.
 
-  // The socket of a role in `folder`, for gangd's own user, and for `group` if one is named.
+  // The socket of a role in `folder`, for gangd's own user, and for `group`; if none is named, an
+  // operator's is for gangd's own group, and any other for nobody else.
   // kBusy: another gangd answers there. kIo, kInvalid: the folder, or the group.
   static Result<std::unique_ptr<Door>> open_socket(Calls& calls, Denials& denials, Role role,
                                                    const std::string& folder,

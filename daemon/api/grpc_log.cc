@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <grpc/support/log.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 
 #include "base/check.h"
@@ -59,6 +61,24 @@ void GrpcLog::tell(std::string_view message) {
                         lines_ == kLinesMax ? " (more of this minute is not shown)" : ""));
 }
 
+namespace {
+
+struct Known {
+  std::string_view reason;  // OpenSSL's
+  std::string_view sentence;
+};
+constexpr std::array<Known, 6> kKnown = {{
+    {"peer did not return a certificate", "the client has shown no certificate"},
+    {"certificate verify failed",
+     "the client's certificate is not of the CA, has expired, or is not for a client"},
+    {"wrong version number", "the client speaks no TLS"},
+    {"http request", "the client speaks no TLS"},
+    {"unsupported protocol", "the client wants a TLS older than 1.2"},
+    {"no shared cipher", "the client has no cipher that is good enough"},
+}};
+
+}  // namespace
+
 std::string failed_handshake(std::string_view message) {
   // `Handshake failed with fatal error SSL_ERROR_SSL: error:0A0000C7:SSL routines::peer did not
   // return a certificate.`
@@ -66,6 +86,8 @@ std::string failed_handshake(std::string_view message) {
   const std::size_t reason = message.rfind("::");
   std::string_view text = reason == std::string_view::npos ? message : message.substr(reason + 2);
   if (text.ends_with('.')) text.remove_suffix(1);
+  const auto known = std::ranges::find(kKnown, text, &Known::reason);
+  if (known != kKnown.end()) return fmt::format("{} ({})", known->sentence, text);
   return as_utf8(text.substr(0, kReasonBytesMax));
 }
 

@@ -30,7 +30,7 @@ class GrpcLog {
   std::uint64_t lines_ = 0;
 };
 
-// Why a handshake failed, if this is a message about that: `peer did not return a certificate`.
+// Why a handshake failed, if this is a message about that: `the client speaks no TLS (...)`.
 std::string failed_handshake(std::string_view message);
 
 }  // namespace gangd

@@ -83,6 +83,16 @@ int try_to_bind(const addrinfo& address) {
   return reason;
 }
 
+Error listen_error(const std::string& address, int reason) {
+  const char* const advice = reason == EADDRINUSE
+                                 ? "another program listens there; give another port"
+                             : reason == EACCES ? "give a port above 1023"
+                                                : "give an address of this machine, or 0.0.0.0 "
+                                                  "for all that it has";
+  return {reason == EADDRINUSE ? Code::kBusy : Code::kIo, "[tcp] listen {}: {}: {}", address,
+          std::strerror(reason), advice};
+}
+
 }  // namespace
 
 Result<Certificate> check_tcp_files(const TcpConfig& tcp, std::chrono::sys_seconds now) {
@@ -119,18 +129,20 @@ Status check_listen(const std::string& address) {
     return Error(Code::kNotFound, "[tcp] listen {}: {}; give an address of this machine", address,
                  gai_strerror(fault));
   }
+  // A name may have an address of a kind that this machine does not use, such as ::1.
+  int absent = 0;
+  bool is_free = false;
   for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
     const int reason = try_to_bind(*each);
-    if (reason == 0) continue;
-    const char* const advice =
-        reason == EADDRINUSE      ? "another program listens there; give another port"
-        : reason == EADDRNOTAVAIL ? "give an address of this machine, or 0.0.0.0 for all of them"
-        : reason == EACCES        ? "give a port above 1023"
-                                  : "give another address";
-    return Error(reason == EADDRINUSE ? Code::kBusy : Code::kIo, "[tcp] listen {}: {}: {}", address,
-                 std::strerror(reason), advice);
+    if (reason == EADDRNOTAVAIL || reason == EAFNOSUPPORT) {
+      absent = reason;
+    } else if (reason != 0) {
+      return listen_error(address, reason);
+    } else {
+      is_free = true;
+    }
   }
-  return {};
+  return is_free ? Status() : listen_error(address, absent);
 }
 
 }  // namespace gangd

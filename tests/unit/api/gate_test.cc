@@ -36,7 +36,10 @@ TEST(Gate, NoneTwoAndUnknownOnesAreNoRole) {
 TEST(GrpcLog, AFailedHandshakeIsKnownWithItsReason) {
   EXPECT_EQ(failed_handshake("Handshake failed with fatal error SSL_ERROR_SSL: error:0A0000C7:SSL "
                              "routines::peer did not return a certificate."),
-            "peer did not return a certificate");
+            "the client has shown no certificate (peer did not return a certificate)");
+  EXPECT_EQ(failed_handshake("Handshake failed with fatal error SSL_ERROR_SSL: error:0A0000D0:SSL "
+                             "routines::something new."),
+            "something new");
   EXPECT_EQ(failed_handshake("Handshake failed"), "Handshake failed");
   EXPECT_EQ(failed_handshake("Failed to add port to server"), "");
   EXPECT_EQ(failed_handshake("Handshake failed" + std::string(1000, 'x')).size(), 120U);
