@@ -5,12 +5,12 @@
 #include <vector>
 
 #include "api/calls.h"
-#include "api/denials.h"
 #include "api/gate.h"
 #include "base/certificate.h"
 #include "base/result.h"
 #include "ledger/ledger.h"
 #include "loop/loop.h"
+#include "station/denials.h"
 #include "station/station.h"
 #include "station/station_config.h"
 

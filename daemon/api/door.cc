@@ -28,7 +28,7 @@ constexpr std::size_t kGroupBytesMax = 16 * 1024;
 // --- over TCP
 
 // A renewed certificate counts after so long.
-constexpr unsigned kRefreshSeconds = 10;
+constexpr unsigned kRefreshSeconds = 5;
 // A client that connects and says nothing.
 constexpr int kHandshakeLimitMs = 10'000;
 // A client whose cable was pulled is found within both.

@@ -9,9 +9,9 @@
 #include <set>
 #include <string>
 
-#include "api/denials.h"
 #include "base/result.h"
 #include "loop/port.h"
+#include "station/denials.h"
 #include "station/role.h"
 
 namespace gangd {

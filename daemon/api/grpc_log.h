@@ -6,8 +6,8 @@
 #include <mutex>
 #include <string>
 
-#include "api/denials.h"
 #include "loop/port.h"
+#include "station/denials.h"
 
 namespace gangd {
 

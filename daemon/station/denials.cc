@@ -1,4 +1,4 @@
-#include "api/denials.h"
+#include "station/denials.h"
 
 #include <chrono>
 

@@ -1,5 +1,5 @@
 // A flood of refusals must not fill the disk, and none of them may be missing from the count.
-#include "api/denials.h"
+#include "station/denials.h"
 
 #include <gtest/gtest.h>
 
