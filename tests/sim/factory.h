@@ -71,6 +71,7 @@ class Factory {
     std::uint64_t refusals = 0;
     SimDisk::Faults disk;
     bool incoming_fresh = false;
+    bool fails_are_acknowledged = false;
   };
 
   Factory(Loop& loop, SimPort& port, std::uint64_t seed, Options options);

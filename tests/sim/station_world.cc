@@ -28,6 +28,7 @@ Factory::Options options_of(Prng& dice) {
   options.refusals = dice.below(50);
   options.disk = {dice.below(100), dice.below(50)};
   options.incoming_fresh = dice.chance(500);
+  options.fails_are_acknowledged = dice.chance(500);
   return options;
 }
 
@@ -111,12 +112,30 @@ class BadDay {
     co_await start_job();
   }
 
+  // Somebody looks at a slot, and says so if it has failed.
+  Task<> acknowledge(int board) {
+    const SlotView slot = view(board);
+    if (slot.acknowledgement != Acknowledgement::kWanted) co_return;
+    world_.note("slot {}: its FAIL is acknowledged", slot.name);
+    AcknowledgeSlot order;
+    order.request = fmt::format("r-{}", ++requests_);
+    order.role = "operator";
+    order.slot = slot.name;
+    order.attempt = *slot.attempt;
+    Status seen = co_await factory_.station().acknowledge(order);
+    while (!seen) {
+      world_.note("not acknowledged: {}", seen.error().message());
+      (void)co_await sleep_for(3s);
+      seen = co_await factory_.station().acknowledge(order);
+    }
+  }
+
   // --- what goes wrong
 
   Task<> make_trouble() {
     const int board = any_board();
     const std::uint64_t operation = world_.dice().below(60);
-    switch (world_.dice().below(10)) {
+    switch (world_.dice().below(11)) {
       case 0:
         world_.note("board {} is pulled and put back", board);
         hands_.spawn("replug", replug(board));
@@ -152,6 +171,9 @@ class BadDay {
         break;
       case 8:
         co_await restart();
+        break;
+      case 9:
+        co_await acknowledge(board);
         break;
       default:
         world_.note("flash operation {} of board {} never ends", operation, board);
@@ -190,6 +212,7 @@ class BadDay {
       for (int replugs = 0; !has_passed(board); ++replugs) {
         world_.promise(replugs < kReplugsMax, "a healthy board passes after a few plug-ins");
         if (replugs == kReplugsMax) break;
+        co_await acknowledge(board);
         co_await replug(board);
         CO_TRY_STATUS(co_await ended(board));
       }
@@ -229,6 +252,7 @@ class BadDay {
       world_.promise(world_.loop().now() - running_since_[board] <= kAttemptMax,
                      "a verdict in bounded time");
     }
+    check_fail_stands(board, slot);
     const auto& lamps = factory_.fixture().lamps;
     const auto lamp = lamps.find(slot.name);
     world_.promise(slot.outcome.has_value() == (slot.state == SlotState::kEnded) &&
@@ -247,6 +271,21 @@ class BadDay {
     world_.promise(
         outcome.numbers.size() == 1 && factory_.holds(board, outcome.numbers.front().value),
         "PASS only if the chip holds the right bytes");
+  }
+
+  void check_fail_stands(int board, const SlotView& slot) {
+    std::optional<EventId>& unseen = unseen_[board];
+    const bool is_wanted = slot.acknowledgement == Acknowledgement::kWanted;
+    if (unseen && (!is_wanted || slot.attempt != unseen)) {
+      world_.promise(std::ranges::any_of(factory_.disk().entries(),
+                                         [&](const Entry& entry) {
+                                           const auto* seen =
+                                               std::get_if<AttemptAcknowledged>(&entry.event);
+                                           return seen != nullptr && seen->attempt == *unseen;
+                                         }),
+                     "a FAIL stands until it is acknowledged, also over a kill");
+    }
+    unseen = is_wanted ? slot.attempt : std::nullopt;
   }
 
   const Entry* durable(EventId id) {
@@ -285,6 +324,7 @@ class BadDay {
   bool is_disk_well_ = true;
   std::set<EventId> shown_;
   std::map<int, Instant> running_since_;
+  std::map<int, std::optional<EventId>> unseen_;  // attempts that failed and nobody has seen
 };
 
 }  // namespace
