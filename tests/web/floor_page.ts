@@ -9,14 +9,8 @@ import { PATIENCE_MS } from "./line.js";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 export async function openBrowser(): Promise<Browser> {
-  // The rack's libraries are for what talks to boards.
-  const environment: Record<string, string> = {};
-  for (const [name, value] of Object.entries(process.env)) {
-    if (name !== "LD_PRELOAD" && value !== undefined) environment[name] = value;
-  }
   return chromium.launch({
     executablePath: "/usr/bin/chromium",
-    env: environment,
     args: [
       "--no-sandbox",
       "--disable-gpu",

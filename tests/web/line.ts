@@ -28,6 +28,11 @@ export function rack(...words: string[]): string {
   return done.stdout.trim();
 }
 
+// For what talks to boards: with-rack's libraries, which tests/web/run keeps from everything else.
+function onRack(): NodeJS.ProcessEnv {
+  return { ...process.env, LD_PRELOAD: process.env["RACK_PRELOAD"] ?? "" };
+}
+
 interface Event {
   epoch: number;
   n: number;
@@ -46,7 +51,7 @@ export class Line {
     this.demo = spawn(
       path.join(TOP, "deploy/demo_line.py"),
       ["--boards", String(this.ports.length), "--folder", this.folder],
-      { stdio: ["ignore", "pipe", "pipe"] },
+      { stdio: ["ignore", "pipe", "pipe"], env: onRack() },
     );
     for (const stream of [this.demo.stdout, this.demo.stderr]) {
       stream?.on("data", (text: Buffer) => (this.said += text.toString()));
@@ -123,7 +128,10 @@ export class Line {
 
   startGangd(): void {
     const config = path.join(this.folder, "station.toml");
-    this.gangd = spawn(path.join(BIN, "gangd"), ["--config", config], { stdio: "inherit" });
+    this.gangd = spawn(path.join(BIN, "gangd"), ["--config", config], {
+      stdio: "inherit",
+      env: onRack(),
+    });
     this.children.push(this.gangd);
   }
 

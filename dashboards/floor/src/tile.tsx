@@ -75,10 +75,9 @@ function Acknowledge({ slot }: { slot: Slot }): JSX.Element {
 }
 
 function Ended({ slot, outcome }: { slot: Slot; outcome: Outcome }): JSX.Element {
-  const where = outcome.step === "" ? "" : `${outcome.step}: `;
   return (
     <div class="ended">
-      {outcome.reason !== "" && <p class="reason">{where + outcome.reason}</p>}
+      {outcome.reason !== "" && <p class="reason">{outcome.reason}</p>}
       {outcome.verdict !== "PASS" && <p class="advice">{advice(outcome)}</p>}
       {slot.acknowledgement === "wanted" && <Acknowledge slot={slot} />}
       {slot.acknowledgement === "given" && <p>Seen. Take the board away.</p>}

@@ -89,7 +89,7 @@ function AttemptPart({ attempt }: { attempt: Attempt }): JSX.Element {
         {attempt.product})
         {attempt.duration_us !== undefined && ` · ${seconds(attempt.duration_us)}`}
       </p>
-      {attempt.reason && <p class="reason">{`${attempt.step}: ${attempt.reason}`}</p>}
+      {attempt.reason && <p class="reason">{attempt.reason}</p>}
       {attempt.proof && <p>Measured by {PROOFS[attempt.proof] ?? attempt.proof}.</p>}
       <table>
         <caption class="unseen">What should be in the unit, and what was measured</caption>
