@@ -21,7 +21,10 @@ class StationTest : public testing::Test {
   // Runs `test` in a factory whose two boards are plugged in and whose gangd is started.
   void run(const std::function<Task<>(sim::Factory&)>& test, bool acknowledge = false) {
     const auto body = [&]() -> Task<> {
-      sim::Factory factory(world_.loop, world_.port, 1, {2, 3000, 0, 0, {}, false, acknowledge});
+      sim::Factory::Options options;
+      options.image_bytes = 3000;
+      options.fails_are_acknowledged = acknowledge;
+      sim::Factory factory(world_.loop, world_.port, 1, options);
       for (int board = 0; board < 2; ++board) factory.bus().plug(factory.place(board));
       EXPECT_TRUE(co_await factory.start());
       co_await test(factory);
