@@ -248,8 +248,10 @@ class BadDay {
       for (int replugs = 0; !has_passed(board); ++replugs) {
         world_.promise(replugs < kReplugsMax, "a healthy board passes after a few plug-ins");
         if (replugs == kReplugsMax) break;
+        factory_.bus().unplug(place(board));
+        (void)co_await sleep_for(world_.dice().between(1ms, 5s));
         co_await acknowledge(board);
-        co_await replug(board);
+        factory_.bus().plug(place(board));
         CO_TRY_STATUS(co_await ended(board));
       }
     }
@@ -270,6 +272,7 @@ class BadDay {
       const SlotView slot = view(board);
       began |= slot.state == SlotState::kRunning || slot.state == SlotState::kRecording;
       if (began && slot.state == SlotState::kEnded) co_return Status();
+      if (slot.acknowledgement == Acknowledgement::kWanted) co_return Status();
       CO_TRY_STATUS(co_await factory_.station().changed(factory_.station().revision()));
     }
   }
