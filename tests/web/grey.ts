@@ -96,7 +96,7 @@ export async function tellApart(
   address: string,
   screenshots: string | undefined,
 ): Promise<Pair[]> {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 560 } });
+  const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
   await page.addInitScript(pretend, SLOTS);
   await page.goto(`${address}/`);
   await page.evaluate(() => (document.documentElement.style.filter = "grayscale(1)"));

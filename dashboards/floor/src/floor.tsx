@@ -45,7 +45,7 @@ export function FloorPage({ floor }: { floor: Floor }): JSX.Element {
   const running = floor.jobs.filter((job) => job.running);
   const shown = running.length > 0 ? running : floor.jobs.slice(-1);
   return (
-    <main class="floor">
+    <main class={floor.fresh ? "floor" : "floor stale"}>
       <section aria-labelledby="slots-title">
         <h1 id="slots-title" class="unseen">
           Slots
@@ -58,7 +58,7 @@ export function FloorPage({ floor }: { floor: Floor }): JSX.Element {
         </ul>
       </section>
       <section aria-labelledby="verdicts-title" class="verdicts">
-        <h2 id="verdicts-title">On record</h2>
+        <h2 id="verdicts-title">{floor.fresh ? "On record" : "On record before"}</h2>
         <ol>
           {floor.verdicts.slice(0, VERDICTS_SHOWN).map((event) => (
             <VerdictLine key={event.token} event={event} />
