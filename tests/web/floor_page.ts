@@ -52,12 +52,27 @@ function watchSilence(): void {
   });
 }
 
+// What axe-core calls serious or critical.
+export async function seriousFaults(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const violations = await page.evaluate(async () => {
+    const axe = (window as unknown as { axe: typeof import("axe-core") }).axe;
+    return (await axe.run()).violations.map((each) => ({
+      impact: each.impact ?? "",
+      text: `${each.id}: ${each.nodes.map((node) => node.html).join(" ")}`,
+    }));
+  });
+  return violations
+    .filter((each) => each.impact === "serious" || each.impact === "critical")
+    .map((each) => each.text);
+}
+
 export class FloorPage {
   readonly complaints: string[] = [];
 
   private constructor(
     readonly page: Page,
-    private readonly address: string,
+    address: string,
   ) {
     page.on("console", (message) => {
       // What the browser itself says of a gangd that is down.
@@ -108,27 +123,13 @@ export class FloorPage {
       .evaluateAll((lines) => lines.map((line) => line.getAttribute("data-token") ?? ""));
   }
 
-  async seriousFaults(): Promise<string[]> {
-    await this.page.evaluate(AXE);
-    const violations = await this.page.evaluate(async () => {
-      const axe = (window as unknown as { axe: typeof import("axe-core") }).axe;
-      return (await axe.run()).violations.map((each) => ({
-        impact: each.impact ?? "",
-        text: `${each.id}: ${each.nodes.map((node) => node.html).join(" ")}`,
-      }));
-    });
-    return violations
-      .filter((each) => each.impact === "serious" || each.impact === "critical")
-      .map((each) => each.text);
+  seriousFaults(): Promise<string[]> {
+    return seriousFaults(this.page);
   }
 
   // For the README, if it is asked for.
   async screenshot(name: string): Promise<void> {
     const folder = process.env["FLOOR_SCREENSHOTS"];
     if (folder) await this.page.screenshot({ path: path.join(folder, `${name}.png`) });
-  }
-
-  home(): Promise<unknown> {
-    return this.page.goto(`${this.address}/#/`);
   }
 }

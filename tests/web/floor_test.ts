@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
 
 import { FloorPage, openBrowser } from "./floor_page.js";
-import { tellApart } from "./grey.js";
+import { lookAtAll } from "./grey.js";
 import { Line, rack } from "./line.js";
 
 const STALE_MS_MAX = 2000;
@@ -146,7 +146,6 @@ test("a gangd that is killed makes the page stale; it recovers with nothing miss
   await listsAllVerdicts();
   const unknown = floor.page.locator('.verdicts [data-verdict="UNKNOWN"]');
   assert.equal(await unknown.count(), 1, "the attempt that the kill cut short");
-  await floor.screenshot("floor");
 });
 
 test("silence was seen within two seconds, each time", async () => {
@@ -212,7 +211,8 @@ test("only gangd's own page, by its own name, may ask", async () => {
 });
 
 test("states are told apart without colour", async () => {
-  const pairs = await tellApart(browser, address, process.env["FLOOR_SCREENSHOTS"]);
+  const { pairs, faults } = await lookAtAll(browser, address, process.env["FLOOR_SCREENSHOTS"]);
+  assert.deepEqual(faults, []);
   assert.ok(pairs.length >= 36, `${pairs.length} pairs of looks`);
   for (const pair of pairs) {
     assert.ok(pair.shape > 0.04, `${pair.names}: shapes differ in ${pair.shape} of their pixels`);

@@ -2,6 +2,8 @@
 import path from "node:path";
 import type { Browser, Page } from "playwright-core";
 
+import { seriousFaults } from "./floor_page.js";
+
 interface Pair {
   names: string;
   shape: number; // part of the pixels of the shape that differ clearly
@@ -91,14 +93,16 @@ async function difference([a, b]: [string, string]): Promise<number> {
   return one.filter((each, i) => each !== other[i]).length / one.length;
 }
 
-export async function tellApart(
+export async function lookAtAll(
   browser: Browser,
   address: string,
   screenshots: string | undefined,
-): Promise<Pair[]> {
+): Promise<{ pairs: Pair[]; faults: string[] }> {
   const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
   await page.addInitScript(pretend, SLOTS);
   await page.goto(`${address}/`);
+  await page.locator(".tile").first().waitFor();
+  const faults = await seriousFaults(page);
   await page.evaluate(() => (document.documentElement.style.filter = "grayscale(1)"));
   const seen: Seen[] = [];
   for (const look of LOOKS) seen.push(await see(page, look));
@@ -114,5 +118,5 @@ export async function tellApart(
     }
   }
   await page.close();
-  return pairs;
+  return { pairs, faults };
 }

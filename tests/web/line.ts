@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
-export const TOP = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../../..");
+export const TOP = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../..");
 const BIN = path.join(TOP, "build/release/bin");
 // For a machine that is busy with other tests.
 export const PATIENCE_MS = 60_000;
