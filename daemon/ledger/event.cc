@@ -34,6 +34,8 @@ void fields_of(Visit& visit, E& event, const JobStarted*) {
   visit("slots", event.slots);
   visit("once", event.once);
   visit("image_extents", event.image_extents);
+  visit.unless_empty("work_order", event.work_order);
+  visit.unless_empty("quantity", event.quantity);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& event, const JobEnded*) {
@@ -51,6 +53,7 @@ void fields_of(Visit& visit, E& event, const AttemptStarted*) {
   visit("numbers", event.numbers);
   visit("unit_extents", event.unit_extents);
   visit("nonce", event.nonce);
+  visit.unless_empty("allowed_by", event.allowed_by);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& event, const AttemptEnded*) {
@@ -65,6 +68,13 @@ void fields_of(Visit& visit, E& event, const AttemptEnded*) {
   visit("measured", event.measured);
   visit("proof", event.proof);
   visit("loader", event.loader);
+}
+template <class Visit, class E>
+void fields_of(Visit& visit, E& lease, const SerialsLeased*) {
+  visit("pool", lease.pool);
+  visit("request", lease.request);
+  visit("first", lease.first);
+  visit("count", lease.count);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& number, const UnitNumber*) {
@@ -92,6 +102,11 @@ class Writer {
   template <class T>
   void operator()(std::string_view name, const T& value) {
     members_.push_back({std::string(name), json(value)});
+  }
+  // For what came later: older records are written as they were.
+  template <class T>
+  void unless_empty(std::string_view name, const T& value) {
+    if (value != T()) (*this)(name, value);
   }
   template <class T>
   static Json object(const T& value) {
@@ -133,6 +148,10 @@ class Reader {
   template <class T>
   void operator()(std::string_view name, T& value) {
     if (const Json* member = json_.find(name)) read(*member, value);
+  }
+  template <class T>
+  void unless_empty(std::string_view name, T& value) {
+    (*this)(name, value);
   }
 
  private:
@@ -214,8 +233,8 @@ UtcTime time_of(std::string_view text) {
 
 // In the order of the variant.
 constexpr std::array<std::string_view, std::variant_size_v<LedgerEvent>> kTypes = {
-    "ledger_began", "daemon_started",  "job_started",
-    "job_ended",    "attempt_started", "attempt_ended"};
+    "ledger_began",    "daemon_started", "job_started",   "job_ended",
+    "attempt_started", "attempt_ended",  "serials_leased"};
 
 template <std::size_t Index = 0>
 LedgerEvent event_of_type(std::size_t index) {

@@ -25,12 +25,26 @@ Product product_of(const std::string& pool, int digits, std::uint32_t size) {
 // A MES that says no, or nothing at all.
 class Clerk final : public MesLink {
  public:
+  bool is_there() const override { return true; }
   Task<Status> authorize(MesUnit unit) override {
     asked.push_back(unit.uid + " " + unit.product + " " + unit.slot);
     CO_TRY_STATUS(co_await sleep_for(takes));
     if (refuses) co_return Error(Code::kInvalid, "unit {} is not due here", unit.uid);
+    if (is_silent) co_return Error(Code::kTimeout, "no answer");
     co_return Status();
   }
+  Task<Result<MesNumbers>> lease(MesLease lease) override {
+    leased.push_back(lease.request);
+    CO_TRY_STATUS(co_await sleep_for(takes));
+    if (is_silent) co_return Error(Code::kTimeout, "no answer");
+    next += gap;
+    co_return MesNumbers{std::exchange(next, next + lease.count), lease.count};
+  }
+  Task<Status> report(MesReport) override { co_return Status(); }
+  std::vector<std::string> leased;
+  std::uint64_t next = 100;
+  std::uint64_t gap = 0;
+  bool is_silent = false;
   std::vector<std::string> asked;
   Duration takes = 1ms;
   bool refuses = false;
@@ -42,8 +56,11 @@ class LedgerUnitRecordTest : public testing::Test {
     const auto body = [&]() -> Task<> {
       sim::SimLedger ledger(world_.loop, disk_, "line-1");
       Records records(world_.loop, ledger, [] {});
+      SerialSupply serials(world_.loop, records, mes_, [] {});
+      serials_ = &serials;
       EXPECT_TRUE(co_await records.open("1.0"));
       co_await life(records);
+      co_await serials.stop();
       co_await records.stop();
       co_await ledger.close();
     };
@@ -53,7 +70,7 @@ class LedgerUnitRecordTest : public testing::Test {
     return unit(records, product_, slot);
   }
   LedgerUnitRecord unit(Records& records, const Product& product, const std::string& slot = "1") {
-    return {records, mes_, product, {{1, 2}, slot, "0000:00:14.0/1"}, [](auto...) {}};
+    return {records, mes_, *serials_, product, {{1, 2}, slot, "0000:00:14.0/1"}, [](auto...) {}};
   }
   const AttemptStarted& last_start() {
     return std::get<AttemptStarted>(disk_.entries().back().event);
@@ -62,6 +79,7 @@ class LedgerUnitRecordTest : public testing::Test {
   Simulated world_;
   sim::SimDisk disk_{1};
   Clerk mes_;
+  SerialSupply* serials_ = nullptr;
   const Product product_ = product_of("tone", 3, 8);
 };
 
