@@ -113,9 +113,8 @@ struct SerialsLeased {
 };
 
 // Not to be taken for Event, which the loop is woken by.
-using LedgerEvent =
-    std::variant<LedgerBegan, DaemonStarted, JobStarted, JobEnded, AttemptStarted, AttemptEnded,
-                 SerialsLeased>;
+using LedgerEvent = std::variant<LedgerBegan, DaemonStarted, JobStarted, JobEnded, AttemptStarted,
+                                 AttemptEnded, SerialsLeased>;
 
 // The `type` in the record: `attempt_started`.
 std::string_view event_type(const LedgerEvent& event);

@@ -3,6 +3,7 @@
 #include <gang/mes/v1/mes.grpc.pb.h>
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <utility>
 
 #include "base/utf8.h"
@@ -181,8 +182,8 @@ Task<Result<MesNumbers>> GrpcMes::lease(MesLease lease) {
 }
 
 Task<Status> GrpcMes::report(MesReport report) {
-  auto answer = co_await call<v1::ReportUnitRequest, v1::ReportUnitResponse>(
-      to_proto(report, station_));
+  auto answer =
+      co_await call<v1::ReportUnitRequest, v1::ReportUnitResponse>(to_proto(report, station_));
   if (answer) co_return Status();
   // A refusal stops all reports behind it: whose it is must be known.
   co_return std::move(answer).error().with_context("report " + report.event.to_string());

@@ -83,8 +83,7 @@ Task<Status> SerialSupply::lease(std::string name, MesLease wanted) {
   if (records_.leased().next_request(name) != request) co_return Status();
   CO_TRY_STATUS(records_.check_pool(name, true));
   CO_TRY_STATUS(records_.leased().check(name, given.first, given.count));
-  const auto id =
-      co_await records_.append(SerialsLeased{name, request, given.first, given.count});
+  const auto id = co_await records_.append(SerialsLeased{name, request, given.first, given.count});
   co_return id ? Status() : Status(id.error());
 }
 

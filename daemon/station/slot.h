@@ -41,7 +41,6 @@ struct Floor {
 // A board that waits for somebody's answer is tried again after so long.
 constexpr Duration kHoldPause = std::chrono::seconds(5);
 
-
 class Slot {
  public:
   Slot(Floor& floor, SlotConfig config);

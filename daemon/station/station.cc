@@ -59,17 +59,16 @@ Station::Station(Loop& loop, Usb& usb, Ledger& ledger, MesLink& mes, Fixture& fi
       outbox_(loop, ledger, mes, [this] { shown(); }),
       recording_(loop, "recording"),
       watching_(loop, "station"),
-      floor_{
-          loop,
-          usb,
-          records_,
-          mes,
-          serials_,
-          fixture,
-          recording_,
-          [this] { shown(); },
-          [this] { look(); },
-          [this] { watching_.spawn("hold", look_later()); }} {
+      floor_{loop,
+             usb,
+             records_,
+             mes,
+             serials_,
+             fixture,
+             recording_,
+             [this] { shown(); },
+             [this] { look(); },
+             [this] { watching_.spawn("hold", look_later()); }} {
   for (const SlotConfig& slot : config_.slots) {
     slots_.push_back(std::make_unique<Slot>(floor_, slot));
   }
@@ -151,9 +150,8 @@ void Station::look_at_slots() {
 void Station::end_jobs() {
   for (const auto& job : jobs_) {
     if (!job->view.running || job->ending) continue;
-    const bool is_over =
-        job->stopping || job->is_complete() ||
-        (job->view.once && job->slots_done.size() == job->view.slots.size());
+    const bool is_over = job->stopping || job->is_complete() ||
+                         (job->view.once && job->slots_done.size() == job->view.slots.size());
     const bool is_at_work = std::ranges::any_of(
         slots_, [&job](const auto& slot) { return slot->is_working_for(*job); });
     if (!is_over || is_at_work) continue;
@@ -216,10 +214,9 @@ Task<Result<EventId>> Station::start_new_job(StartJob order) {
   CO_TRY_STATUS(check_free(order.slots));
   slots_taken_.insert(order.slots.begin(), order.slots.end());
   const Product& product = recipe->product();
-  auto id =
-      co_await records_.append(JobStarted{order.request, order.role, order.product, product.digest,
-                                          order.slots, order.once, recipe->image().extents(),
-                                          order.work_order, order.quantity});
+  auto id = co_await records_.append(
+      JobStarted{order.request, order.role, order.product, product.digest, order.slots, order.once,
+                 recipe->image().extents(), order.work_order, order.quantity});
   for (const std::string& slot : order.slots) slots_taken_.erase(slot);
   if (!id) co_return id;
   if (const auto& serial = product.serial; serial && serial->from_mes) {

@@ -69,8 +69,8 @@ Status check_address(const TomlTable& table, const std::string& address) {
   if (address.starts_with("unix:") && address.size() > 5) return {};
   const std::size_t colon = address.rfind(':');
   const bool has_both = colon != std::string::npos && colon > 0 && colon + 1 < address.size();
-  const bool has_port = has_both && address.find_first_not_of("0123456789", colon + 1) ==
-                                        std::string::npos;
+  const bool has_port =
+      has_both && address.find_first_not_of("0123456789", colon + 1) == std::string::npos;
   if (has_port && address.find('/') == std::string::npos) return {};
   return table.error_at("address", "\"address\" must be HOST:PORT or unix:PATH");
 }
@@ -80,8 +80,7 @@ Status check_certificates(const TomlTable& table, const MesConfig& mes) {
   const bool has_none = mes.ca.empty() && mes.cert.empty() && mes.key.empty();
   if (has_all || (has_none && is_local(mes.address))) return {};
   if (has_none) {
-    return table.error_at("address",
-                          "a MES on another machine needs \"ca\", \"cert\" and \"key\"");
+    return table.error_at("address", "a MES on another machine needs \"ca\", \"cert\" and \"key\"");
   }
   return table.error("\"ca\", \"cert\" and \"key\" belong together: give all of them, or none");
 }

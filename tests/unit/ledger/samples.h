@@ -65,7 +65,8 @@ inline std::vector<LedgerEvent> sample_events() {
           attempt_started({1, 2}, "00aa", 7),
           attempt_ended({1, 3}, Verdict::kPass),
           attempt_ended({1, 3}, Verdict::kUnknown),
-          JobEnded{{1, 2}, "", "gangd", "interrupted"}};
+          JobEnded{{1, 2}, "", "gangd", "interrupted"},
+          SerialsLeased{"tone", "tone/1/1", 100, 50}};
 }
 
 inline Entry sample_entry(LedgerEvent event) {
