@@ -25,10 +25,10 @@ std::vector<std::string> strings_of(const google::protobuf::RepeatedPtrField<std
 
 Task<Status> start_job(Calls& calls, Role role, const v1::StartJobRequest& request,
                        v1::StartJobResponse& response) {
-  CO_TRY(const EventId job, co_await calls.station().start_job(
-                                {request.request_id(), role_name(role), request.product(),
-                                 strings_of(request.slots()), request.once(),
-                                 request.work_order(), request.quantity()}));
+  CO_TRY(const EventId job,
+         co_await calls.station().start_job(
+             {request.request_id(), role_name(role), request.product(), strings_of(request.slots()),
+              request.once(), request.work_order(), request.quantity()}));
   response.set_job(job.to_string());
   co_return Status();
 }
@@ -166,8 +166,10 @@ Result<EventId> resume(LedgerReader& reader, EventId job, const std::string& tok
 Task<Status> watch_job(Calls& calls, v1::WatchJobRequest request,
                        Stream<v1::WatchJobResponse>& stream) {
   CO_TRY(const EventId job, EventId::parse(request.job()));
-  CO_TRY(const EventId after, co_await calls.ask([job, token = request.after()](
-                                  LedgerReader& reader) { return resume(reader, job, token); }));
+  CO_TRY(const EventId after,
+         co_await calls.ask([job, token = request.after()](LedgerReader& reader) {
+           return resume(reader, job, token);
+         }));
   JobWatch watch(calls, stream, job, after);
   co_return co_await watch.run();
 }

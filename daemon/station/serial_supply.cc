@@ -91,6 +91,7 @@ void SerialSupply::note(const std::string& name, const Status& status) {
   std::string& trouble = pools_[name].trouble;
   const std::string now = status ? "" : "pool " + name + ": " + status.error().message();
   if (!status && now != trouble) loop_.log(Severity::kWarning, "no more numbers: {}", now);
+  leases_ += status ? 1 : 0;
   const bool is_news = status || now != trouble;
   trouble = now;
   if (is_news) changed_();

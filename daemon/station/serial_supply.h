@@ -27,6 +27,8 @@ class SerialSupply {
   // without an await between.
   Result<std::uint64_t> take(const std::string& pool);
 
+  // Grows with each lease: who waits for numbers tries again then.
+  std::uint64_t leases() const { return leases_; }
   // What keeps numbers from coming, and what a person must do; empty if nothing does.
   std::string trouble() const;
 
@@ -48,6 +50,7 @@ class SerialSupply {
   Scope filling_;
   Signal wanted_;  // somewhere fewer are free, or more are to be
   std::map<std::string, Pool> pools_;
+  std::uint64_t leases_ = 0;
 };
 
 }  // namespace gangd

@@ -98,7 +98,8 @@ bool Slot::is_due(const UsbDevice& device, const Job* job) {
 }
 
 bool Slot::is_held(const UsbDevice& device) const {
-  return device.arrival == held_arrival_ && floor_.loop.now() < held_until_;
+  return device.arrival == held_arrival_ && floor_.loop.now() < held_until_ &&
+         floor_.serials.leases() == held_leases_;
 }
 
 void Slot::begin(const UsbDevice& device, Job& job) {
@@ -107,6 +108,7 @@ void Slot::begin(const UsbDevice& device, Job& job) {
   ++job.at_work;
   arrival_ = device.arrival;
   began_ = floor_.loop.now();
+  held_leases_ = floor_.serials.leases();
   attempt_ = Attempt();
   forget_board();
   set_state(SlotState::kRunning, "");

@@ -90,8 +90,9 @@ class Slot {
   std::optional<LedgerUnitRecord> unit_;
   Attempt attempt_;
 
-  // A board that waits, and until when.
+  // A board that waits for the MES, and until when; new numbers end it, too.
   std::uint64_t held_arrival_ = 0;
+  std::uint64_t held_leases_ = 0;
   Instant held_until_;
 
   // The attempt that was last, whose verdict stands until its board has gone.
