@@ -87,7 +87,8 @@ class Station:
 
 
 def say(message):
-    print(json.dumps(json_format.MessageToDict(message)), flush=True)
+    print(json.dumps(json_format.MessageToDict(message, preserving_proto_field_name=True)),
+          flush=True)
 
 
 def run_order(station, options):

@@ -36,7 +36,7 @@ class FaultyBooks(mes.Books):
         def and_die(told):
             answer = work(told)
             self.database.execute("INSERT INTO heard VALUES(?)", (work.__name__,))
-            if self.chance(0.1):
+            if self.chance(0.2):
                 die()
             return answer
         return super().within(and_die, request)
@@ -49,7 +49,7 @@ class FaultyMes(mes.Mes):
         self.dice = dice
 
     def answer(self, work, request, context):
-        if self.chance(0.1):
+        if self.chance(0.2):
             die()
         if self.chance(1):
             context.abort(grpc.StatusCode.UNAVAILABLE, "the question was lost")
@@ -60,7 +60,7 @@ class FaultyMes(mes.Mes):
             late.daemon = True
             late.start()
         answer = super().answer(work, request, context)
-        if self.chance(0.2):
+        if self.chance(0.5):
             die()
         if self.chance(1):
             context.abort(grpc.StatusCode.UNAVAILABLE, "the answer was lost")

@@ -36,7 +36,7 @@ class OrderTest(unittest.TestCase):
         answers, complaint = self.drive("order", "WO-7", "tone", "2")
         self.assertEqual(complaint, "")
         last = answers[-1]["job"]
-        self.assertEqual((last["workOrder"], last["quantity"], last["unitsPassed"]),
+        self.assertEqual((last["work_order"], last["quantity"], last["units_passed"]),
                          ("WO-7", "2", "2"))
         self.assertEqual(last["reason"], "finished")
         until(lambda: len(self.mes.rows("SELECT 1 FROM report WHERE work_order = 'WO-7'")) == 2,
@@ -61,10 +61,10 @@ class OrderTest(unittest.TestCase):
     def test_a_quantity_is_of_units_and_a_stop_ends_it(self):
         self.begin()
         job = self.line.start_job("--work-order", "WO-8", "--quantity", "3")
-        until(lambda: self.line.jobs()[-1]["unitsPassed"] == "2", "both pass")
+        until(lambda: self.line.jobs()[-1]["units_passed"] == "2", "both pass")
         rack("replug", rack_ports()[0])
         until(lambda: self.line.jobs()[-1]["passed"] == "3", "one passes again")
-        self.assertEqual(self.line.jobs()[-1]["unitsPassed"], "2")
+        self.assertEqual(self.line.jobs()[-1]["units_passed"], "2")
         self.assertTrue(self.line.jobs()[-1]["running"])
         _, complaint = self.drive("stop", job)
         self.assertEqual(complaint, "")
@@ -86,11 +86,11 @@ class OrderTest(unittest.TestCase):
         self.line.write_product(ahead=4)
         status, said = self.line.run_job("--slot", "1")
         self.assertEqual(status, 0, said)
-        until(lambda: self.line.ask("station")[0].get("mesTrouble", "") == "", "it is all told")
+        until(lambda: self.line.ask("station")[0].get("mes_trouble", "") == "", "it is all told")
         self.mes.stop()
         status, said = self.line.run_job("--slot", "2")
         self.assertEqual(status, 0, said)
-        until(lambda: self.line.ask("station")[0].get("mesTrouble", "") != "", "it is said")
+        until(lambda: self.line.ask("station")[0].get("mes_trouble", "") != "", "it is said")
         # The next life knows the numbers, and what was not told.
         self.assertEqual(self.line.stop(), 0)
         self.line.start()
@@ -111,34 +111,35 @@ class OrderTest(unittest.TestCase):
             ledger.execute("DELETE FROM outbox")
         self.line.start()
         until(lambda: len(self.heard()) == 2, "it is told again")
-        self.assertEqual(self.line.ask("station")[0].get("mesTrouble", ""), "")
+        self.assertEqual(self.line.ask("station")[0].get("mes_trouble", ""), "")
         # As if a lost ledger of this station had told another.
         self.assertEqual(self.line.stop(), 0)
         self.mes.rows("UPDATE report SET message = 'x'")
         with sqlite3.connect(self.line.ledger) as ledger:
             ledger.execute("DELETE FROM outbox")
         self.line.start()
-        until(lambda: "copy of its ledger" in self.line.ask("station")[0].get("mesTrouble", ""),
+        until(lambda: "copy of its ledger" in self.line.ask("station")[0].get("mes_trouble", ""),
               "it is said")
 
     def test_certificates_are_shown_and_looked_at(self):
-        line = MesLine(address="localhost:0")
+        line = MesLine(address="127.0.0.1:0")
         make_certificates(line.folder)
         port = free_port()
-        line.address = f"localhost:{port}"
+        line.address = f"127.0.0.1:{port}"
         line.certificates = 'ca = "ca.pem"\ncert = "station.pem"\nkey = "station.key"\n'
         line.write_config()
         options = [word for name in ("ca", "cert", "key") for word in
                    (f"--{name}", line.folder / {"ca": "ca.pem", "cert": "mes.pem",
                                                 "key": "mes.key"}[name])]
-        self.begin(line, listen=f"localhost:{port}", options=options)
+        self.begin(line, listen=f"127.0.0.1:{port}", options=options)
         self.assertEqual(line.run_job("--slot", "1")[0], 0)
         # Another CA's MES is none.
         self.assertEqual(line.stop(), 0)
         line.certificates = line.certificates.replace("ca.pem", "other.pem")
         line.write_config()
         line.start()
-        until(lambda: "no answer" in line.ask("station")[0].get("mesTrouble", ""), "it is refused")
+        line.start_job("--slot", "2")
+        until(lambda: "no answer" in line.ask("station")[0].get("mes_trouble", ""), "it is refused")
         self.assertEqual(line.stop(), 0)
         line.certificates = line.certificates.replace("other.pem", "missing.pem")
         line.write_config()
@@ -149,7 +150,7 @@ class OrderTest(unittest.TestCase):
 
 def free_port():
     with socket.socket() as probe:
-        probe.bind(("localhost", 0))
+        probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
@@ -159,7 +160,7 @@ def make_certificates(folder):
     for ca in ("ca", "other"):
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                 "-keyout", f"{ca}.key", "-out", f"{ca}.pem", "-subj", f"/CN={ca}", "-days", "2")
-    (folder / "names").write_text("subjectAltName = DNS:localhost\n")
+    (folder / "names").write_text("subjectAltName = IP:127.0.0.1\n")
     for name in ("mes", "station"):
         openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                 f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")

@@ -16,8 +16,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Factory::Options kTwoBoards = {.boards = 2, .image_bytes = 3000};
-constexpr Factory::Options kTwoBoardsOfMes = {
+const Factory::Options kTwoBoards = {.boards = 2, .image_bytes = 3000};
+const Factory::Options kTwoBoardsOfMes = {
     .boards = 2, .image_bytes = 3000, .serials_from_mes = true};
 constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
