@@ -53,7 +53,7 @@ Task<Result<std::unique_ptr<Recipe>>> SimProducts::load(std::string name) {
   product.serial->from_mes = serials_from_mes_;
   product.serial->ahead = kNumbersAhead;
   CO_TRY(Image image, Image::make({{"tone.bin", kFlashAddress, SimProducts::image(image_bytes_)}}));
-  co_return Recipe::make(std::move(product), std::move(image));
+  co_return Recipe::make(std::move(product), std::move(image), workers_);
 }
 
 Task<Status> SimFixture::prepare(std::string) {
@@ -156,7 +156,8 @@ struct Factory::Life {
         ledger(factory.loop_, factory.disk_, config.name),
         mes(factory.mes_),
         fixture(factory.dice_.fork(), factory.options_.jams),
-        products(factory.options_.image_bytes, factory.options_.incoming_fresh,
+        product_worker(factory.port_.start_workers("products", 1)),
+        products(*product_worker, factory.options_.image_bytes, factory.options_.incoming_fresh,
                  factory.options_.serials_from_mes),
         station(factory.loop_, usb, ledger, mes, fixture, products, std::move(config), "0.0.0") {}
 
@@ -164,12 +165,14 @@ struct Factory::Life {
   SimLedger ledger;
   SimMes mes;
   SimFixture fixture;
+  const std::unique_ptr<Workers> product_worker;
   SimProducts products;
   Station station;
 };
 
 Factory::Factory(Loop& loop, SimPort& port, std::uint64_t seed, Options options)
     : loop_(loop),
+      port_(port),
       dice_(seed),
       options_(options),
       bus_(port, dice_.next()),

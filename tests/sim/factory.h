@@ -27,8 +27,9 @@ constexpr std::string_view kProduct = "tone";
 // One product, made up.
 class SimProducts final : public Products {
  public:
-  SimProducts(std::size_t image_bytes, bool incoming_fresh, bool serials_from_mes)
-      : image_bytes_(image_bytes),
+  SimProducts(Workers& workers, std::size_t image_bytes, bool incoming_fresh, bool serials_from_mes)
+      : workers_(workers),
+        image_bytes_(image_bytes),
         incoming_fresh_(incoming_fresh),
         serials_from_mes_(serials_from_mes) {}
   Task<Result<std::vector<std::string>>> names() override;
@@ -38,6 +39,7 @@ class SimProducts final : public Products {
   void take_serials_from_mes(bool from_mes) { serials_from_mes_ = from_mes; }
 
  private:
+  Workers& workers_;
   const std::size_t image_bytes_;
   const bool incoming_fresh_;
   bool serials_from_mes_;
@@ -108,6 +110,7 @@ class Factory {
   Task<> end(Life& life);
 
   Loop& loop_;
+  SimPort& port_;
   Prng dice_;
   const Options options_;
   SimBus bus_;
