@@ -34,8 +34,9 @@ void fields_of(Visit& visit, E& event, const JobStarted*) {
   visit("slots", event.slots);
   visit("once", event.once);
   visit("image_extents", event.image_extents);
-  visit.unless_empty("work_order", event.work_order);
-  visit.unless_empty("quantity", event.quantity);
+  visit.optional("subject", event.subject);
+  visit.optional("work_order", event.work_order);
+  visit.optional("quantity", event.quantity);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& event, const JobEnded*) {
@@ -43,6 +44,7 @@ void fields_of(Visit& visit, E& event, const JobEnded*) {
   visit("request", event.request);
   visit("role", event.role);
   visit("reason", event.reason);
+  visit.optional("subject", event.subject);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& event, const AttemptStarted*) {
@@ -53,7 +55,7 @@ void fields_of(Visit& visit, E& event, const AttemptStarted*) {
   visit("numbers", event.numbers);
   visit("unit_extents", event.unit_extents);
   visit("nonce", event.nonce);
-  visit.unless_empty("allowed_by", event.allowed_by);
+  visit.optional("allowed_by", event.allowed_by);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& event, const AttemptEnded*) {
@@ -75,6 +77,14 @@ void fields_of(Visit& visit, E& lease, const SerialsLeased*) {
   visit("request", lease.request);
   visit("first", lease.first);
   visit("count", lease.count);
+}
+template <class Visit, class E>
+void fields_of(Visit& visit, E& event, const AccessDenied*) {
+  visit("role", event.role);
+  visit("subject", event.subject);
+  visit("method", event.method);
+  visit("reason", event.reason);
+  visit("count", event.count);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& number, const UnitNumber*) {
@@ -103,9 +113,9 @@ class Writer {
   void operator()(std::string_view name, const T& value) {
     members_.push_back({std::string(name), json(value)});
   }
-  // For what came later: older records are written as they were.
+  // What older records do not have: they are written as they were.
   template <class T>
-  void unless_empty(std::string_view name, const T& value) {
+  void optional(std::string_view name, const T& value) {
     if (value != T()) (*this)(name, value);
   }
   template <class T>
@@ -150,7 +160,7 @@ class Reader {
     if (const Json* member = json_.find(name)) read(*member, value);
   }
   template <class T>
-  void unless_empty(std::string_view name, T& value) {
+  void optional(std::string_view name, T& value) {
     (*this)(name, value);
   }
 
@@ -234,7 +244,7 @@ UtcTime time_of(std::string_view text) {
 // In the order of the variant.
 constexpr std::array<std::string_view, std::variant_size_v<LedgerEvent>> kTypes = {
     "ledger_began",    "daemon_started", "job_started",   "job_ended",
-    "attempt_started", "attempt_ended",  "serials_leased"};
+    "attempt_started", "attempt_ended",  "access_denied", "serials_leased"};
 
 template <std::size_t Index = 0>
 LedgerEvent event_of_type(std::size_t index) {
