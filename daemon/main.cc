@@ -15,9 +15,9 @@
 #include "loop/epoll_port.h"
 #include "loop/loop.h"
 #include "loop/stop_signals.h"
+#include "mes/grpc_mes.h"
 #include "recipe/product_files.h"
 #include "station/fixture.h"
-#include "station/mes_link.h"
 #include "station/station.h"
 #include "station/station_config.h"
 #include "usb/libusb_bus.h"
@@ -47,14 +47,14 @@ Task<Status> work(Loop& loop, Station& station, Api& api, Web& web,
 }
 
 Task<Status> serve(Loop& loop, EpollPort& port, StationConfig config) {
+  CO_TRY(const auto mes, open_mes(loop, config));
   CO_TRY(auto signals, StopSignals::open(port));
   CO_TRY(const auto bus, LibusbBus::open(loop, port));
   SqliteLedger ledger(loop, config.ledger, config.name);
-  NoMes mes;
   BareFixture fixture;
   const auto product_worker = port.start_workers("products", 1);
   ProductFiles products(*product_worker, config.products);
-  Station station(loop, *bus, ledger, mes, fixture, products, config, GANGD_VERSION);
+  Station station(loop, *bus, ledger, *mes, fixture, products, config, GANGD_VERSION);
   Api api(loop, station, ledger, config);
   Web web(loop, station, ledger, config.ledger, config.web);
 

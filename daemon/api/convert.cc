@@ -84,6 +84,7 @@ v1::StationState to_proto(const StationView& view) {
   state.set_ledger(as_utf8(view.ledger));
   state.set_taking_boards(view.taking);
   state.set_trouble(as_utf8(view.trouble));
+  state.set_mes_trouble(as_utf8(view.mes_trouble));
   for (const std::string& product : view.products) state.add_products(as_utf8(product));
   return state;
 }
@@ -137,6 +138,9 @@ v1::Job to_proto(const JobRow& row) {
   job.set_passed(row.passed);
   job.set_failed(row.failed);
   job.set_unknown(row.unknown);
+  job.set_work_order(row.started.work_order);
+  job.set_quantity(row.started.quantity);
+  job.set_units_passed(row.units_passed);
   return job;
 }
 

@@ -94,6 +94,8 @@ Exit start_job(const Arguments& arguments) {
   request.set_product(arguments.product);
   for (const std::string& slot : arguments.slots) request.add_slots(slot);
   request.set_once(arguments.once);
+  request.set_work_order(arguments.work_order);
+  request.set_quantity(arguments.quantity);
   v1::StartJobResponse response;
   const grpc::Status status = client.jobs().StartJob(&context, request, &response);
   if (!status.ok()) {

@@ -101,6 +101,8 @@ class CommandLine {
     start->add_option("PRODUCT", arguments_.product, "see gangctl station")->required();
     start->add_option("--slot", arguments_.slots, "this slot only; may be repeated");
     start->add_flag("--once", arguments_.once, "each slot takes one board, then the job ends");
+    start->add_option("--work-order", arguments_.work_order, "the MES's name for this work");
+    start->add_option("--quantity", arguments_.quantity, "end when so many units have passed");
     start->add_flag("--watch", arguments_.watch, "stay until the job has ended");
     start->add_option("--request", arguments_.request,
                       "a name of your own for this order: given again, it leads to the same job");

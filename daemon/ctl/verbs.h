@@ -1,6 +1,7 @@
 // What gangctl can do: a function for each verb.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct Arguments {
   bool once = false;
   bool watch = false;
   std::string request;
+  std::string work_order;
+  std::uint64_t quantity = 0;
   std::string job;
   std::string slot;
   std::string unit;

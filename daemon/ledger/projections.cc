@@ -5,6 +5,8 @@
 #include <array>
 #include <string_view>
 
+#include "ledger/leases.h"
+
 namespace gangd {
 namespace {
 
@@ -64,12 +66,13 @@ struct Table {
   std::string_view name;
   std::string_view key;
 };
-constexpr std::array<Table, 7> kTables = {{{"job", "n"},
+constexpr std::array<Table, 8> kTables = {{{"job", "n"},
                                            {"request", "request"},
                                            {"attempt", "n"},
                                            {"unit", "uid"},
                                            {"number", "pool, place"},
                                            {"pool", "pool"},
+                                           {"lease", "n"},
                                            {"measured", "attempt_n, address, size, name"}}};
 
 Error contradiction(const Entry& entry, std::string_view what) {
@@ -174,6 +177,10 @@ Status project_event(Database& database, const Entry& entry, const AttemptAcknow
   return project_request(database, entry, seen.request);
 }
 
+Status project_event(Database& database, const Entry& entry, const SerialsLeased& lease) {
+  return project_lease(database, entry.id, lease);
+}
+
 // All columns of a row, for comparing.
 std::string row_text(const Statement& row) {
   std::string text;
@@ -204,7 +211,8 @@ Status compare_table(Database& kept, Database& made, const Table& table) {
 }  // namespace
 
 Status create_projections(Database& database) {
-  return database.execute(std::string(kCreate));
+  TRY_STATUS(database.execute(std::string(kCreate)));
+  return ensure_leases(database);
 }
 
 Status drop_projections(Database& database) {

@@ -66,6 +66,7 @@ Task<Status> Records::end_the_dead(std::vector<LedgerEvent> first, LedgerState s
     if (!alive_.contains(job)) events.emplace_back(JobEnded{job, "", "gangd", "interrupted"});
   }
   pool_next_ = std::move(state.pool_next);
+  leased_.restore(std::move(state.leases), ledger_.newest().epoch);
   if (events.empty()) co_return Status();
   const auto id = co_await ledger_.append(std::move(events));
   co_return id ? Status() : Status(id.error());
@@ -192,6 +193,8 @@ void Records::note(const LedgerEvent& event, EventId id) {
     alive_.erase(attempt->attempt);
   } else if (const auto* job = std::get_if<JobEnded>(&event)) {
     alive_.erase(job->job);
+  } else if (const auto* lease = std::get_if<SerialsLeased>(&event)) {
+    leased_.add({id, lease->pool, lease->first, lease->count, lease->first});
   }
 }
 
@@ -199,6 +202,21 @@ std::uint64_t Records::take_index(const std::string& pool, std::uint64_t first) 
   std::uint64_t& next = pool_next_[pool];
   next = std::max(next, first);
   return next++;
+}
+
+Status Records::check_pool(const std::string& pool, bool from_mes) const {
+  if (!from_mes && leased_.has(pool)) {
+    return Error(Code::kInvalid,
+                 "pool \"{}\" is the MES's: say from = \"mes\" in the product's [serial], or name "
+                 "another pool",
+                 pool);
+  }
+  if (from_mes && !leased_.has(pool) && pool_next_.contains(pool)) {
+    return Error(Code::kInvalid,
+                 "pool \"{}\" was counted by this station: name another pool for the MES's numbers",
+                 pool);
+  }
+  return {};
 }
 
 Nonce Records::make_nonce() {

@@ -12,6 +12,7 @@
 #include "loop/loop.h"
 #include "loop/scope.h"
 #include "loop/signal.h"
+#include "station/leased_serials.h"
 #include "station/view.h"
 #include "wire/wire.h"
 
@@ -47,6 +48,11 @@ class Records {
   // append() that follows without an await between.
   std::uint64_t take_index(const std::string& pool, std::uint64_t first);
 
+  // Numbers of the MES's pools, given in the same way.
+  LeasedSerials& leased() { return leased_; }
+  // A pool is counted by the station or by the MES, and never by the other. kInvalid.
+  Status check_pool(const std::string& pool, bool from_mes) const;
+
   // Never the same twice.
   Nonce make_nonce();
 
@@ -78,6 +84,7 @@ class Records {
   std::vector<const LedgerEvent*> insisting_;  // what append_surely() works on
   std::map<std::string, std::uint64_t> pool_next_;
   std::vector<FailedAttempt> unacknowledged_;
+  LeasedSerials leased_;
   std::map<std::string, std::string> units_;  // in work, to the slot
 };
 

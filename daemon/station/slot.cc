@@ -107,24 +107,33 @@ bool Slot::is_due(const UsbDevice& device, const Job* job) {
     set_state(SlotState::kForeign,
               fmt::format("{:04x}:{:04x} is plugged in; {} is {:04x}:{:04x}", device.vendor,
                           device.product, product.name, product.vendor, product.product));
+  } else if (job->may_be_complete()) {
+    set_state(SlotState::kWaiting, "the boards at work complete the job, if they pass");
   } else if (!floor_.records.in_order()) {
     set_state(SlotState::kWaiting, floor_.records.trouble());
   } else {
-    return true;
+    return !is_held(device);
   }
   return false;
+}
+
+bool Slot::is_held(const UsbDevice& device) const {
+  return device.arrival == held_arrival_ && floor_.loop.now() < held_until_ &&
+         floor_.serials.leases() == held_leases_;
 }
 
 void Slot::begin(const UsbDevice& device, Job& job) {
   phase_ = Phase::kWorking;
   job_ = &job;
+  ++job.at_work;
   arrival_ = device.arrival;
   began_ = floor_.loop.now();
+  held_leases_ = floor_.serials.leases();
   attempt_ = Attempt();
   forget_board();
   set_state(SlotState::kRunning, "");
-  unit_.emplace(floor_.records, floor_.mes, job.recipe->product(),
-                LedgerUnitRecord::Place{job.view.id, name(), view_.path},
+  unit_.emplace(floor_.records, floor_.mes, floor_.serials, job.recipe->product(),
+                LedgerUnitRecord::Place{job.view.id, name(), view_.path, job.view.work_order},
                 [this](std::string_view step, std::uint64_t done, std::uint64_t total) {
                   view_.step = step;
                   view_.bytes_done = done;
@@ -168,12 +177,7 @@ Task<> Slot::record() {
   co_await working_->join();
   working_.reset();
   if (unit_->failed_to_begin()) {
-    // Nothing was changed in the board, and nothing is on record: it waits for the ledger.
-    unit_.reset();
-    job_ = nullptr;
-    phase_ = Phase::kIdle;
-    set_state(SlotState::kWaiting, floor_.records.trouble());
-    floor_.look();
+    hold();
     co_return;
   }
   // If the station stops while the ledger is out of order, there is no record, and so no verdict:
@@ -188,8 +192,25 @@ Task<> Slot::record() {
   seen_since_end_ = false;
   pulled_ = attempt_.error && attempt_.error->code() == Code::kUnplugged;
   done_job_ = job_->view.id;
+  --job_->at_work;
   job_ = nullptr;
   phase_ = Phase::kIdle;
+  floor_.look();
+}
+
+void Slot::hold() {
+  const bool waits_for_mes = floor_.records.in_order();
+  if (waits_for_mes) {
+    held_arrival_ = arrival_;
+    held_until_ = floor_.loop.now() + kHoldPause;
+    floor_.look_later();
+  }
+  unit_.reset();
+  --job_->at_work;
+  job_ = nullptr;
+  phase_ = Phase::kIdle;
+  set_state(SlotState::kWaiting,
+            waits_for_mes ? attempt_.error->message() : floor_.records.trouble());
   floor_.look();
 }
 
@@ -218,6 +239,7 @@ void Slot::finish(const AttemptEnded& end, EventId event) {
   switch (end.verdict) {
     case Verdict::kPass:
       ++job_->view.passed;
+      job_->units.insert(started.uid);
       break;
     case Verdict::kFail:
       ++job_->view.failed;

@@ -19,7 +19,9 @@
 #include "station/fixture.h"
 #include "station/job.h"
 #include "station/mes_link.h"
+#include "station/outbox.h"
 #include "station/records.h"
+#include "station/serial_supply.h"
 #include "station/slot.h"
 #include "station/station_config.h"
 #include "station/view.h"
@@ -36,6 +38,8 @@ struct StartJob {
   std::vector<std::string> slots;  // empty: all
   bool once = false;               // each slot takes one board, then the job ends
   std::string subject = {};        // of the certificate of who asks; empty for a socket
+  std::string work_order = {};     // the MES's name for it, if it has one
+  std::uint64_t quantity = 0;      // so many units are to pass, then the job ends; 0: any number
 };
 
 struct StopJob {
@@ -109,15 +113,21 @@ class Station {
   Job* find_job(EventId id);
   Job* job_of_slot(const std::string& slot);
   Result<Slot*> find_slot(const std::string& name) const;
+  // Whether the product's numbers can be had here.
+  Status check_serial(const Product& product) const;
   void shown();
   void look();
+  Task<> look_later();
 
   Loop& loop_;
   Usb& usb_;
   Products& products_;
   const StationConfig config_;
   const std::string version_;
+  MesLink& mes_;
   Records records_;
+  SerialSupply serials_;
+  Outbox outbox_;
   Scope recording_;
   Scope watching_;
   Floor floor_;

@@ -1,8 +1,10 @@
 #include "station/station_config.h"
 
 #include <charconv>
+#include <chrono>
 #include <filesystem>
 #include <map>
+#include <utility>
 
 #include "base/toml_table.h"
 #include "station/role.h"
@@ -71,6 +73,51 @@ Result<std::vector<SlotConfig>> parse_slots(TomlTable& station) {
     slots.push_back(std::move(slot));
   }
   return slots;
+}
+
+// Whether this machine alone can be reached by it.
+bool is_local(const std::string& address) {
+  return address.starts_with("unix:") || address.starts_with("localhost:") ||
+         address.starts_with("127.") || address.starts_with("[::1]:");
+}
+
+Status check_address(const TomlTable& table, const std::string& address) {
+  if (address.starts_with("unix:") && address.size() > 5) return {};
+  const std::size_t colon = address.rfind(':');
+  const bool has_both = colon != std::string::npos && colon > 0 && colon + 1 < address.size();
+  const bool has_port =
+      has_both && address.find_first_not_of("0123456789", colon + 1) == std::string::npos;
+  if (has_port && address.find('/') == std::string::npos) return {};
+  return table.error_at("address", "\"address\" must be HOST:PORT or unix:PATH");
+}
+
+Status check_certificates(const TomlTable& table, const MesConfig& mes) {
+  const bool has_all = !mes.ca.empty() && !mes.cert.empty() && !mes.key.empty();
+  const bool has_none = mes.ca.empty() && mes.cert.empty() && mes.key.empty();
+  if (has_all || (has_none && is_local(mes.address))) return {};
+  if (has_none) {
+    return table.error_at("address", "a MES on another machine needs \"ca\", \"cert\" and \"key\"");
+  }
+  return table.error("\"ca\", \"cert\" and \"key\" belong together: give all of them, or none");
+}
+
+Result<MesConfig> parse_mes(TomlTable& table, const std::filesystem::path& folder) {
+  MesConfig mes;
+  TRY(mes.address, table.text("address"));
+  TRY_STATUS(check_address(table, mes.address));
+  for (const auto& [key, file] :
+       {std::pair{"ca", &mes.ca}, std::pair{"cert", &mes.cert}, std::pair{"key", &mes.key}}) {
+    TRY(const std::string path, table.text_or(key, ""));
+    if (!path.empty()) *file = (folder / path).lexically_normal().string();
+  }
+  TRY(const std::int64_t deadline_ms, table.integer_or("deadline_ms", 10, 30'000, 5000));
+  mes.deadline = std::chrono::milliseconds(deadline_ms);
+  TRY_STATUS(table.finish());
+  TRY_STATUS(check_certificates(table, mes));
+  if (mes.address.starts_with("unix:")) {
+    mes.address = "unix:" + (folder / mes.address.substr(5)).lexically_normal().string();
+  }
+  return mes;
 }
 
 Result<std::map<std::string, std::string>> parse_groups(TomlTable& station) {
@@ -160,6 +207,10 @@ Result<StationConfig> parse_station(std::string_view text, const std::string& fi
   TRY(config.slots, parse_slots(table));
   TRY(config.fails_are_acknowledged, parse_acknowledge(table));
   TRY(config.web, parse_web(table, folder));
+  TRY(std::optional<TomlTable> mes, table.table("mes"));
+  if (mes) {
+    TRY(config.mes, parse_mes(*mes, folder));
+  }
   TRY_STATUS(table.finish());
   return config;
 }

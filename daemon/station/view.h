@@ -80,6 +80,8 @@ struct JobView {
   std::string product;
   std::vector<std::string> slots;
   bool once = false;
+  std::string work_order;
+  std::uint64_t quantity = 0;  // units that are to pass; 0: any number
   bool running = false;
   std::string reason;  // why it ended
   std::uint64_t passed = 0;
@@ -93,6 +95,8 @@ struct StationView {
   std::string ledger;   // its file
   bool taking = false;  // boards: the ledger is in order
   std::string trouble;  // what a person must do, if anything
+  // What keeps reports or numbers from going to and fro, if anything does; none is lost by it.
+  std::string mes_trouble;
   std::vector<std::string> products;
 };
 

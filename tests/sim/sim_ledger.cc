@@ -29,7 +29,15 @@ void follow(LedgerState& state, const Entry& entry) {
     for (const UnitNumber& number : start->numbers) {
       std::uint64_t& next = state.pool_next[number.pool];
       next = std::max(next, number.index + 1);
+      for (SerialLease& lease : state.leases) {
+        const bool is_of_it = lease.pool == number.pool && number.index >= lease.first &&
+                              number.index - lease.first < lease.count;
+        if (is_of_it) lease.next = std::max(lease.next, number.index + 1);
+      }
     }
+  }
+  if (const auto* lease = std::get_if<SerialsLeased>(&entry.event)) {
+    state.leases.push_back({entry.id, lease->pool, lease->first, lease->count, lease->first});
   }
 }
 
@@ -169,6 +177,23 @@ Task<Result<std::optional<Entry>>> SimLedger::request(std::string request) {
       if (named != nullptr && *named == request) return entry;
     }
     return std::optional<Entry>();
+  });
+}
+
+Task<Result<EventId>> SimLedger::cursor(std::string outbox) {
+  co_return co_await offload(*worker_, [=, this]() -> Result<EventId> {
+    if (disk_.broken_ || is_dead()) return broken();
+    const auto found = disk_.cursors_.find(outbox);
+    return found == disk_.cursors_.end() ? EventId() : found->second;
+  });
+}
+
+Task<Status> SimLedger::keep_cursor(std::string outbox, EventId cursor) {
+  co_return co_await offload(*worker_, [=, this]() -> Status {
+    const bool fails = disk_.dice_.chance(disk_.faults_.failing);
+    if (disk_.broken_ || is_dead() || fails) return broken();
+    disk_.cursors_[outbox] = cursor;
+    return {};
   });
 }
 

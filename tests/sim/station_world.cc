@@ -26,7 +26,8 @@ Factory::Options options_of(Prng& dice) {
   options.boards = static_cast<int>(1 + dice.below(4));
   options.image_bytes = 1 + dice.below(12'000);
   options.jams = dice.below(50);
-  options.refusals = dice.below(50);
+  options.mes = {dice.below(50), dice.below(200), dice.below(200), dice.below(200)};
+  options.serials_from_mes = dice.chance(500);
   options.disk = {dice.below(100), dice.below(50)};
   options.incoming_fresh = dice.chance(500);
   options.fails_are_acknowledged = dice.chance(500);
@@ -58,11 +59,16 @@ class BadDay {
     co_await hands_.join();
     const Status recovered = co_await with_timeout(kRecoveryMax, recover());
     world_.promise(recovered.has_value(), "healthy boards pass when nothing goes wrong any more");
+    const Status told = co_await with_timeout(kRecoveryMax, mes_has_all());
+    world_.promise(told.has_value(), "the MES hears of every attempt when it can be reached");
     is_up_ = false;
     co_await factory_.stop();
     check_records();
+    check_mes();
     world_.promise(factory_.bus().bytes_in_flight() == 0, "no buffer is left with the kernel");
-    world_.note("{} boards, {} entries", factory_.boards(), factory_.disk().entries().size());
+    world_.note("{} boards, {} entries, {} reports, {} heard again", factory_.boards(),
+                factory_.disk().entries().size(), factory_.mes().told().size(),
+                factory_.mes().repeats());
   }
 
  private:
@@ -139,7 +145,7 @@ class BadDay {
   Task<> make_trouble() {
     const int board = any_board();
     const std::uint64_t operation = world_.dice().below(60);
-    switch (world_.dice().below(15)) {
+    switch (world_.dice().below(16)) {
       case 0:
         world_.note("board {} is pulled and put back", board);
         hands_.spawn("replug", replug(board));
@@ -192,6 +198,10 @@ class BadDay {
       case 13:
         co_await acknowledge(board);
         break;
+      case 14:
+        world_.note("the MES is down for a while");
+        hands_.spawn("mes", take_mes_down());
+        break;
       default:
         world_.note("flash operation {} of board {} never ends", operation, board);
         factory_.chip(board).hang_operation(operation);
@@ -236,6 +246,12 @@ class BadDay {
     (void)co_await sleep_for(world_.dice().between(1ms, 30s));
     factory_.disk().set_broken(false);
     is_disk_well_ = true;
+  }
+
+  Task<> take_mes_down() {
+    factory_.mes().set_down(true);
+    (void)co_await sleep_for(world_.dice().between(1ms, 5min));
+    factory_.mes().set_down(false);
   }
 
   // --- the end of the day
@@ -332,6 +348,47 @@ class BadDay {
   const Entry* durable(EventId id) {
     const std::vector<Entry>& entries = factory_.disk().entries();
     return id.n >= 1 && id.n <= entries.size() ? &entries[id.n - 1] : nullptr;
+  }
+
+  std::map<EventId, SimMesServer::Told> ends_on_record() {
+    std::map<EventId, SimMesServer::Told> ends;
+    for (const Entry& entry : factory_.disk().entries()) {
+      const auto* end = std::get_if<AttemptEnded>(&entry.event);
+      if (end == nullptr) continue;
+      const auto* attempt = std::get_if<AttemptStarted>(&durable(end->attempt)->event);
+      ends[entry.id] = {attempt->uid, end->verdict};
+    }
+    return ends;
+  }
+
+  Task<Status> mes_has_all() {
+    while (factory_.mes().told().size() < ends_on_record().size()) {
+      CO_TRY_STATUS(co_await sleep_for(1s));
+    }
+    co_return Status();
+  }
+
+  void check_mes() {
+    const auto& told = factory_.mes().told();
+    world_.promise(std::map(told.begin(), told.end()) == ends_on_record() &&
+                       !factory_.mes().was_contradicted(),
+                   "each attempt is reported once, as it is on record");
+    world_.promise(std::ranges::is_sorted(told, {}, [](const auto& each) { return each.first; }),
+                   "reports come in the order of the record");
+    std::vector<MesNumbers> given;
+    for (const auto& [request, numbers] : factory_.mes().leases()) given.push_back(numbers);
+    for (const Entry& entry : factory_.disk().entries()) {
+      const auto* attempt = std::get_if<AttemptStarted>(&entry.event);
+      if (attempt == nullptr || given.empty()) continue;
+      for (const UnitNumber& number : attempt->numbers) {
+        world_.promise(std::ranges::any_of(given,
+                                           [&number](const MesNumbers& numbers) {
+                                             return number.index >= numbers.first &&
+                                                    number.index - numbers.first < numbers.count;
+                                           }),
+                       "units get numbers that the MES gave");
+      }
+    }
   }
 
   void check_records() {

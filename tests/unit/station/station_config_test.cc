@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 namespace gangd {
 namespace {
 
@@ -45,6 +47,44 @@ TEST(StationConfig, ASlotIsMappedOnce) {
 TEST(StationConfig, ASlotIsAPort) {
   EXPECT_EQ(fault(kHead + slot("1", "0000:00:14.0/")),
             "/etc/gangd/station.toml:4: \"path\" must name a port, as 0000:00:14.0/2.4 does");
+}
+
+std::string with_mes(const std::string& text) {
+  return kHead + slot("1", "0000:00:14.0/1") + "[mes]\n" + text;
+}
+
+TEST(StationConfig, AMesIsNamedWithWhatBothShowEachOther) {
+  const auto config =
+      parse_station(with_mes("address = \"mes.factory:50061\"\nca = \"pki/ca.pem\"\n"
+                             "cert = \"pki/a.pem\"\nkey = \"/k\"\n"),
+                    "/etc/gangd/station.toml");
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->mes->address, "mes.factory:50061");
+  EXPECT_EQ(config->mes->ca, "/etc/gangd/pki/ca.pem");
+  EXPECT_EQ(config->mes->key, "/k");
+  EXPECT_EQ(config->mes->deadline, std::chrono::seconds(5));
+  const auto local = parse_station(with_mes("address = \"unix:mes.sock\"\ndeadline_ms = 250\n"),
+                                   "/etc/gangd/station.toml");
+  ASSERT_TRUE(local) << local.error().message();
+  EXPECT_EQ(local->mes->address, "unix:/etc/gangd/mes.sock");
+  EXPECT_EQ(local->mes->deadline, std::chrono::milliseconds(250));
+  EXPECT_FALSE(parse_station(kHead + slot("1", "0000:00:14.0/1"), "x")->mes);
+}
+
+TEST(StationConfig, AMesBeyondThisMachineIsReachedWithCertificatesOnly) {
+  EXPECT_EQ(fault(with_mes("address = \"mes:1\"\n")),
+            "/etc/gangd/station.toml:6: a MES on another machine needs \"ca\", \"cert\" and "
+            "\"key\"");
+  EXPECT_NE(fault(with_mes("address = \"[::1]:1\"\nca = \"x\"\n")).find("belong together"),
+            std::string::npos);
+  for (const std::string address : {"mes", "mes:", ":1", "unix:", "http://mes:1", "mes:x"}) {
+    EXPECT_NE(fault(with_mes("address = \"" + address + "\"\n")).find("must be HOST:PORT"),
+              std::string::npos)
+        << address;
+  }
+  EXPECT_NE(fault(with_mes("")).find("\"address\" is missing"), std::string::npos);
+  EXPECT_NE(fault(with_mes("address = \"localhost:1\"\ndeadline = 3\n")).find("deadline_ms"),
+            std::string::npos);
 }
 
 TEST(StationConfig, WithoutTcpThereIsNoNetworkAndNoGroup) {
