@@ -24,6 +24,11 @@ constexpr std::string_view kRole = "operator";
 // Between two attempts to make the last clients go.
 constexpr Duration kStopPause = 20ms;
 
+// Where there is a page, nobody asks for this.
+Task<Result<WebAnswer>> say_no_pages(const Result<std::map<std::string, WebAnswer>>& pages) {
+  co_return pages ? Error(Code::kNotFound, "there is no page") : pages.error();
+}
+
 Task<Result<WebAnswer>> show_station(Station& station) {
   std::vector<std::string> slots;
   for (const SlotView& slot : station.slots()) slots.push_back(to_json(slot));
@@ -55,6 +60,7 @@ Task<Result<WebAnswer>> acknowledge(Station& station, WebRequest request) {
 // The table of what is served beside the pages and the stream.
 std::vector<Route> Web::make_routes() {
   return {
+      {WebMethod::kGet, "/", [this](WebRequest) { return say_no_pages(pages_); }},
       {WebMethod::kGet, "/api/station", [this](WebRequest) { return show_station(station_); }},
       {WebMethod::kGet, "/api/units",
        [this](WebRequest request) { return find_units(calls_, std::move(request)); }},
