@@ -78,7 +78,9 @@ struct nor {
 
   uint8_t twin[NOR_REGISTER_MAX]; /* what the second chip said when a register was read last; with
                                      one chip, what that said */
-  bool lost;                      /* must be found again before the next operation */
+  uint8_t flags;                  /* how an operation ended, if the look at busy has read it */
+  bool flags_read;
+  bool lost; /* must be found again before the next operation */
   enum nor_operation operation;
   enum memory_state state;
   enum dfu_status status;
@@ -97,6 +99,11 @@ struct nor {
   struct nor_page pages[2];
   uint8_t page;
   bool next_packed;
+  enum dfu_status read_status; /* of the read that was begun last */
+  uint8_t* reading;            /* where the bus brings it, or NULL */
+  uint32_t reading_size;
+  bool reading_swaps;
+  bool reading_went_well;
   struct flash_trace trace;
 };
 
