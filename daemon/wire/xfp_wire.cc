@@ -141,7 +141,7 @@ Status XfpWire::read_capabilities(ByteView capabilities) {
   regions_.clear();
   codecs_ = 0;
   ByteReader reader(capabilities);
-  while (reader.left() > 0) {
+  while (reader.complete() && reader.left() > 0) {
     const std::uint8_t type = reader.u8();
     const std::uint8_t size = reader.u8();
     ByteReader field(reader.bytes(size));
