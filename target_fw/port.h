@@ -79,6 +79,10 @@ struct xspi_port {
   /* Runs one command and returns when the bus is idle again; takes as long as its clocks do: some
    * 100 us for 4096 bytes on four lanes at 80 MHz. False: the controller failed (time-out). */
   bool (*run)(void* self, const struct xspi_command* command);
+  /* The same of a command that reads, by DMA: begin_read() returns while the bus works, end_read()
+   * waits for it, and nothing else is asked of the bus in between. Both NULL: it cannot. */
+  bool (*begin_read)(void* self, const struct xspi_command* command);
+  bool (*end_read)(void* self);
   /* The fastest clock allowed from now on, in Hz; the chip's own limit in its present mode. */
   void (*set_clock)(void* self, uint32_t hz_max);
   /* How many data lanes the board has wired: 1, 2, 4 or 8. */

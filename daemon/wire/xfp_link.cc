@@ -156,6 +156,10 @@ Result<XfpLink::Answer> XfpLink::check(ByteView frame) {
     return Error(Code::kTransfer, "XFP: the board answers request {}, which was not asked",
                  sequence);
   }
+  if (status == XFP_ERR_VERIFY) {
+    return Error(Code::kMismatch, "0x{:08x}: the memory holds something else than was written",
+                 address);
+  }
   if (status != XFP_OK) {
     return Error(Code::kDevice, "0x{:08x}: the device reports {}", address,
                  dfu_status_name(status));

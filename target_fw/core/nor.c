@@ -19,6 +19,9 @@ _Static_assert((int)FLASH_TRACE_ERASE_SIZES_MAX == (int)SFDP_ERASE_TYPES_MAX,
 #define SHORT_STEPS 128u
 #define SHORT_STEP_MIN_US 1u
 #define SHORT_STEP_MAX_US 20000u
+/* A page is looked at again and again for so long, 55 us for the slowest parts: on a Cortex-M4 the
+ * way round the main loop takes longer than a look, and the next page would start later by that. */
+#define STARE_PARTS 16u
 
 static struct nor* nor_of(void* self) {
   return (struct nor*)self;
@@ -275,6 +278,15 @@ static void look(struct nor* nor) {
   }
 }
 
+static void stare(struct nor* nor) {
+  const uint32_t at = nor->write_at;
+  const uint32_t began_us = now_us(nor);
+  while (nor->state == MEMORY_BUSY && nor->write_at == at &&
+         now_us(nor) - began_us < nor->page_us / STARE_PARTS) {
+    look(nor);
+  }
+}
+
 static uint32_t poll_in_us(struct nor* nor) {
   const uint32_t expected_us = *average_of_step(nor);
   const uint32_t early_us = expected_us - expected_us / EARLY_PARTS;
@@ -288,6 +300,7 @@ static uint32_t poll_in_us(struct nor* nor) {
 static struct memory_progress poll(void* self) {
   struct nor* nor = nor_of(self);
   if (nor->state == MEMORY_BUSY) look(nor);
+  if (nor->operation == NOR_WRITE) stare(nor);
   struct memory_progress progress = {nor->state, DFU_OK, 0};
   if (nor->state == MEMORY_FAILED) progress.status = nor->status;
   if (nor->state == MEMORY_BUSY) {
@@ -309,14 +322,29 @@ static bool is_worked_on(const struct nor* nor, uint32_t at, uint32_t size) {
   return (at + size - 1) / bank >= first && at / bank <= last;
 }
 
-static enum dfu_status read(void* self, uint32_t address, uint8_t* bytes, uint32_t size) {
+static void begin_read(void* self, uint32_t address, uint8_t* bytes, uint32_t size) {
   struct nor* nor = nor_of(self);
   const uint32_t at = address - nor->config.address;
-  if (is_worked_on(nor, at, size)) return DFU_ERR_ADDRESS;
-  if (!find_again(nor)) return DFU_ERR_VENDOR;
-  if (nor_read_array(nor, at, bytes, size)) return DFU_OK;
+  nor->read_status = DFU_OK;
+  if (is_worked_on(nor, at, size)) {
+    nor->read_status = DFU_ERR_ADDRESS;
+  } else if (!find_again(nor)) {
+    nor->read_status = DFU_ERR_VENDOR;
+  } else {
+    nor_begin_read_array(nor, at, bytes, size);
+  }
+}
+
+static enum dfu_status end_read(void* self) {
+  struct nor* nor = nor_of(self);
+  if (nor->read_status != DFU_OK || nor_end_read_array(nor)) return nor->read_status;
   nor->lost = true;
   return DFU_ERR_VENDOR;
+}
+
+static enum dfu_status read(void* self, uint32_t address, uint8_t* bytes, uint32_t size) {
+  begin_read(self, address, bytes, size);
+  return end_read(self);
 }
 
 static uint32_t in_ms(uint64_t us) {
@@ -381,6 +409,8 @@ enum dfu_status nor_start(struct nor* nor, const struct nor_config* config) {
       .write = write,
       .poll = poll,
       .read = read,
+      .begin_read = begin_read,
+      .end_read = end_read,
       .restart = restart,
       .erase_ms = erase_ms,
       .erase_all_ms = erase_all_ms,

@@ -97,6 +97,11 @@ struct nor {
   struct nor_page pages[2];
   uint8_t page;
   bool next_packed;
+  enum dfu_status read_status; /* of the read that was begun last */
+  uint8_t* reading;            /* where the bus brings it, or NULL */
+  uint32_t reading_size;
+  bool reading_swaps;
+  bool reading_went_well;
   struct flash_trace trace;
 };
 

@@ -1,5 +1,6 @@
 #include "target_fw/core/nor_bus.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "target_fw/core/swap_pairs.h"
@@ -38,8 +39,18 @@ static void add_address(const struct nor* nor, struct xspi_command* command, uin
   command->address = address;
 }
 
+/* What was begun to be read is there. */
+static void finish_reading(struct nor* nor) {
+  const struct xspi_port* bus = nor->config.bus;
+  if (nor->reading == NULL) return;
+  nor->reading_went_well = bus->end_read(bus->self);
+  if (nor->reading_swaps) swap_pairs(nor->reading, nor->reading, nor->reading_size);
+  nor->reading = NULL;
+}
+
 static bool run(struct nor* nor, const struct xspi_command* command) {
   const struct xspi_port* bus = nor->config.bus;
+  finish_reading(nor);
   return bus->run(bus->self, command);
 }
 
@@ -160,7 +171,8 @@ static bool swaps(const struct nor* nor) {
   return nor->mode == NOR_OCTAL_DTR && nor->part.octal.swapped;
 }
 
-static bool read_run(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size) {
+static struct xspi_command read_command(const struct nor* nor, uint32_t at, uint8_t* bytes,
+                                        uint32_t size) {
   const struct nor_access* access = &nor->access;
   struct xspi_command command = command_of(nor, access->read_opcode);
   add_address(nor, &command, XSPI_1, access->address_size, at);
@@ -168,6 +180,11 @@ static bool read_run(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size
   command.data_phase = phase_of(nor, access->data_lanes_read);
   command.read = bytes;
   command.size = size;
+  return command;
+}
+
+static bool read_run(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size) {
+  const struct xspi_command command = read_command(nor, at, bytes, size);
   if (!run(nor, &command)) return false;
   if (swaps(nor)) swap_pairs(bytes, bytes, size);
   return true;
@@ -190,6 +207,27 @@ bool nor_read_array(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size)
     bytes[even] = pair[0];
   }
   return true;
+}
+
+void nor_begin_read_array(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size) {
+  const struct xspi_port* bus = nor->config.bus;
+  const bool is_odd = in_pairs(nor) && (at % 2 != 0 || size % 2 != 0);
+  if (bus->begin_read == NULL || is_odd || size == 0) {
+    nor->reading_went_well = nor_read_array(nor, at, bytes, size);
+    return;
+  }
+  finish_reading(nor);
+  const struct xspi_command command = read_command(nor, at, bytes, size);
+  nor->reading_went_well = bus->begin_read(bus->self, &command);
+  if (!nor->reading_went_well) return;
+  nor->reading = bytes;
+  nor->reading_size = size;
+  nor->reading_swaps = swaps(nor);
+}
+
+bool nor_end_read_array(struct nor* nor) {
+  finish_reading(nor);
+  return nor->reading_went_well;
 }
 
 void nor_pack(const struct nor* nor, struct nor_page* page, uint32_t at, const uint8_t* bytes,

@@ -22,6 +22,7 @@ struct Way {
 // Every mode of every part, by what the board allows and by how many lanes it has.
 const Way kWays[] = {
     {"OctalDtr", {}, NOR_OCTAL_DTR},
+    {"OctalDtrWithoutDma", {.dma = false}, NOR_OCTAL_DTR},
     {"OctalStr", {.mode_max = NOR_OCTAL_STR}, NOR_OCTAL_STR},
     {"OctalPartOnFourLanes", {.lanes = 4}, NOR_SPI},
     {"OctalPartInSpi", {.mode_max = NOR_SPI}, NOR_SPI},
@@ -211,6 +212,26 @@ TEST_P(NorWays, PollsFewTimesAndLateByLittle) {
   EXPECT_LT(ratio, 1.07 + bytes_us / cells_us);
   std::printf("%s: %.3f times as long as the cells take, %.1f looks a page\n", GetParam().name,
               ratio, static_cast<double>(bench.polls - polls_before) / pages);
+}
+
+// Two halves of a read, wherever it begins and ends; a command in between waits for the first.
+TEST_P(NorWays, ReadsWhileTheCallerDoesSomethingElse) {
+  Bench bench(GetParam().options);
+  ASSERT_EQ(bench.start(), DFU_OK);
+  const Bytes bytes = noise(600);
+  bench.chip.poke(1000, bytes);
+  for (const std::uint32_t at : {0u, 1u, 7u}) {
+    for (const std::uint32_t size : {1u, 2u, 255u, 256u}) {
+      Bytes first(size), second(size);
+      bench.begin_read(1000 + at, first);
+      EXPECT_EQ(bench.end_read(), DFU_OK);
+      bench.begin_read(1000 + at, second);
+      EXPECT_EQ(bench.read(1300, 9), bench.peek(1300, 9));
+      EXPECT_EQ(first, bench.peek(1000 + at, size));
+      EXPECT_EQ(second, first);
+    }
+  }
+  EXPECT_EQ(bench.complaints(), "");
 }
 
 // A page of ones takes as long as any other, and changes nothing.
