@@ -340,8 +340,9 @@ uint32_t xfp_poll(struct xfp* xfp) {
   receive_next(xfp);
   if (!xfp->open && !xfp_has_chip(xfp)) return UINT32_MAX;
   if (xfp->draining != NULL) step_drain(xfp);
-  bool has_more = prepare(xfp);
+  if (!xfp->writing) prepare(xfp);
   serve_first(xfp);
+  bool has_more = prepare(xfp); /* the chip has just got something to do */
   if (xfp->job.state == XFP_JOB_RUNNING && !xfp->chip_lent) xfp_job_step(&xfp->job, &xfp->wait);
   receive_next(xfp);
   if (has_more) return 0;
