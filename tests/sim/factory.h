@@ -73,7 +73,7 @@ class Factory {
     std::uint64_t refusals = 0;
     SimDisk::Faults disk;
     bool incoming_fresh = false;
-    std::string part = "MX25R6435F";
+    std::string_view part = "MX25R6435F";  // of tests/model/parts.toml
   };
 
   Factory(Loop& loop, SimPort& port, std::uint64_t seed, Options options);
