@@ -23,6 +23,10 @@ class LedgerWriter {
   // and open() must come before the next.
   Result<EventId> commit(const std::vector<LedgerEvent>& events, UtcTime now);
 
+  // As Ledger's functions of these names.
+  Result<EventId> cursor(const std::string& outbox);
+  Status keep_cursor(const std::string& outbox, EventId cursor);
+
   // Of the newest durable event that this writer knows.
   EventId newest() const { return head_.id; }
 

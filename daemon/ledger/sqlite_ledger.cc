@@ -70,6 +70,15 @@ Task<Result<std::optional<Entry>>> SqliteLedger::request(std::string request) {
   co_return co_await ask([request](LedgerReader& reader) { return reader.request(request); });
 }
 
+Task<Result<EventId>> SqliteLedger::cursor(std::string outbox) {
+  co_return co_await offload(*write_worker_, [this, outbox] { return writer_.cursor(outbox); });
+}
+
+Task<Status> SqliteLedger::keep_cursor(std::string outbox, EventId cursor) {
+  co_return co_await offload(*write_worker_,
+                             [=, this] { return writer_.keep_cursor(outbox, cursor); });
+}
+
 Task<Result<std::optional<UnitRow>>> SqliteLedger::unit(std::string uid) {
   co_return co_await ask([uid](LedgerReader& reader) { return reader.unit(uid); });
 }

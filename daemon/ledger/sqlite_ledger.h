@@ -34,6 +34,8 @@ class SqliteLedger final : public Ledger {
   Task<Result<std::vector<Entry>>> entries(EventId after, std::size_t entries_max) override;
   Task<Result<Entry>> entry(EventId id) override;
   Task<Result<std::optional<Entry>>> request(std::string request) override;
+  Task<Result<EventId>> cursor(std::string outbox) override;
+  Task<Status> keep_cursor(std::string outbox, EventId cursor) override;
   Task<Result<std::optional<UnitRow>>> unit(std::string uid) override;
 
  private:

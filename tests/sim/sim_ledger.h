@@ -2,6 +2,7 @@
 // the seed says. The disk outlives the daemon, as disks do.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +25,9 @@ class SimDisk {
   explicit SimDisk(std::uint64_t seed) : dice_(seed) {}
   SimDisk(std::uint64_t seed, Faults faults) : dice_(seed), faults_(faults) {}
 
+  // How far the outboxes have got.
+  const std::map<std::string, EventId>& cursors() const { return cursors_; }
+
   // What is durable, in order.
   const std::vector<Entry>& entries() const { return entries_; }
 
@@ -41,6 +45,7 @@ class SimDisk {
   Prng dice_;
   Faults faults_;
   std::vector<Entry> entries_;
+  std::map<std::string, EventId> cursors_;
   bool broken_ = false;
   bool fail_before_ = false;
   bool fail_after_ = false;
@@ -65,6 +70,8 @@ class SimLedger final : public Ledger {
   Task<Result<std::vector<Entry>>> entries(EventId after, std::size_t entries_max) override;
   Task<Result<Entry>> entry(EventId id) override;
   Task<Result<std::optional<Entry>>> request(std::string request) override;
+  Task<Result<EventId>> cursor(std::string outbox) override;
+  Task<Status> keep_cursor(std::string outbox, EventId cursor) override;
   Task<Result<std::optional<UnitRow>>> unit(std::string uid) override;
 
  private:
