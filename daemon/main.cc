@@ -21,6 +21,7 @@
 #include "station/station.h"
 #include "station/station_config.h"
 #include "usb/libusb_bus.h"
+#include "web/web.h"
 
 namespace gangd {
 namespace {
@@ -34,9 +35,11 @@ constexpr std::size_t kConfigBytesMax = 1 << 20;
 // The first look at the bus is over long before.
 constexpr Duration kLookLimit = std::chrono::seconds(5);
 
-Task<Status> work(Loop& loop, Station& station, Api& api, std::unique_ptr<StopSignals> signals) {
+Task<Status> work(Loop& loop, Station& station, Api& api, Web& web,
+                  std::unique_ptr<StopSignals> signals) {
   CO_TRY_STATUS(co_await station.start());
   CO_TRY_STATUS(co_await api.start());
+  CO_TRY_STATUS(co_await web.start());
   loop.log(Severity::kInfo, "gangd {} is ready", GANGD_VERSION);
   CO_TRY_STATUS(co_await signals->wait());
   loop.log(Severity::kInfo, "stopping: running attempts end as UNKNOWN");
@@ -53,8 +56,10 @@ Task<Status> serve(Loop& loop, EpollPort& port, StationConfig config) {
   ProductFiles products(*product_worker, config.products);
   Station station(loop, *bus, ledger, *mes, fixture, products, config, GANGD_VERSION);
   Api api(loop, station, ledger, config);
+  Web web(loop, station, ledger, config.ledger, config.web);
 
-  Status status = co_await work(loop, station, api, std::move(signals));
+  Status status = co_await work(loop, station, api, web, std::move(signals));
+  co_await web.stop();
   co_await api.stop();
   co_await station.stop();
   co_await ledger.close();

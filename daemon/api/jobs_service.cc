@@ -40,6 +40,14 @@ Task<Status> stop_job(Calls& calls, Result<Caller> caller, const v1::StopJobRequ
   co_return co_await calls.station().stop_job({request.request_id(), who.role, job, who.subject});
 }
 
+Task<Status> acknowledge_slot(Calls& calls, Result<Caller> caller,
+                              const v1::AcknowledgeSlotRequest& request) {
+  CO_TRY(const Caller who, std::move(caller));
+  CO_TRY(const EventId attempt, EventId::parse(request.attempt()));
+  co_return co_await calls.station().acknowledge(
+      {request.request_id(), who.role, request.slot(), attempt, who.subject});
+}
+
 Task<Status> list_jobs(Calls& calls, v1::ListJobsResponse& response) {
   CO_TRY(const std::vector<JobRow> jobs,
          co_await calls.ask([](LedgerReader& reader) { return reader.jobs(kJobsListed); }));
@@ -195,6 +203,16 @@ grpc::ServerUnaryReactor* JobsService::StopJob(grpc::CallbackServerContext* cont
       context, request, response,
       [this, caller = gate_.caller(*context->auth_context())](const auto& order, auto&) {
         return stop_job(calls_, caller, order);
+      });
+}
+
+grpc::ServerUnaryReactor* JobsService::AcknowledgeSlot(grpc::CallbackServerContext* context,
+                                                       const v1::AcknowledgeSlotRequest* request,
+                                                       v1::AcknowledgeSlotResponse* response) {
+  return calls_.unary<v1::AcknowledgeSlotRequest, v1::AcknowledgeSlotResponse>(
+      context, request, response,
+      [this, caller = gate_.caller(*context->auth_context())](const auto& order, auto&) {
+        return acknowledge_slot(calls_, caller, order);
       });
 }
 

@@ -22,6 +22,7 @@ struct Arguments {
   std::string work_order;
   std::uint64_t quantity = 0;
   std::string job;
+  std::string slot;
   std::string unit;
   std::string verdict;
   std::string image;
@@ -35,6 +36,7 @@ Exit list_slots(const Arguments& arguments);
 Exit start_job(const Arguments& arguments);
 Exit stop_job(const Arguments& arguments);
 Exit watch_job(const Arguments& arguments);
+Exit acknowledge_slot(const Arguments& arguments);
 Exit list_jobs(const Arguments& arguments);
 Exit show_unit(const Arguments& arguments);
 Exit list_units(const Arguments& arguments);

@@ -87,6 +87,13 @@ void fields_of(Visit& visit, E& event, const AccessDenied*) {
   visit("count", event.count);
 }
 template <class Visit, class E>
+void fields_of(Visit& visit, E& event, const AttemptAcknowledged*) {
+  visit("attempt", event.attempt);
+  visit("request", event.request);
+  visit("role", event.role);
+  visit.optional("subject", event.subject);
+}
+template <class Visit, class E>
 void fields_of(Visit& visit, E& number, const UnitNumber*) {
   visit("pool", number.pool);
   visit("index", number.index);
@@ -243,8 +250,8 @@ UtcTime time_of(std::string_view text) {
 
 // In the order of the variant.
 constexpr std::array<std::string_view, std::variant_size_v<LedgerEvent>> kTypes = {
-    "ledger_began",    "daemon_started", "job_started",   "job_ended",
-    "attempt_started", "attempt_ended",  "access_denied", "serials_leased"};
+    "ledger_began",  "daemon_started", "job_started",          "job_ended",     "attempt_started",
+    "attempt_ended", "access_denied",  "attempt_acknowledged", "serials_leased"};
 
 template <std::size_t Index = 0>
 LedgerEvent event_of_type(std::size_t index) {

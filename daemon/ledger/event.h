@@ -124,9 +124,18 @@ struct AccessDenied {
   bool operator==(const AccessDenied&) const = default;
 };
 
+// Somebody has seen that a unit failed, and has said so.
+struct AttemptAcknowledged {
+  EventId attempt;
+  std::string request;
+  std::string role;     // who said so
+  std::string subject;  // of the certificate; empty for a socket or the page
+  bool operator==(const AttemptAcknowledged&) const = default;
+};
+
 // Not to be taken for Event, which the loop is woken by.
 using LedgerEvent = std::variant<LedgerBegan, DaemonStarted, JobStarted, JobEnded, AttemptStarted,
-                                 AttemptEnded, AccessDenied, SerialsLeased>;
+                                 AttemptEnded, AccessDenied, AttemptAcknowledged, SerialsLeased>;
 
 // The `type` in the record: `attempt_started`.
 std::string_view event_type(const LedgerEvent& event);

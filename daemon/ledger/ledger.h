@@ -16,6 +16,11 @@
 
 namespace gangd {
 
+struct FailedAttempt {
+  EventId attempt;
+  EventId end;
+};
+
 // Numbers of a pool that the MES gave this station: `count` of them from `first` on. Those before
 // `next` are given to units, or lost.
 struct SerialLease {
@@ -32,7 +37,9 @@ struct LedgerState {
   std::vector<EventId> open_jobs;                  // started and not ended
   std::vector<EventId> open_attempts;              // the same
   std::map<std::string, std::uint64_t> pool_next;  // the lowest index never given, by pool
-  std::vector<SerialLease> leases;                 // all that there were, oldest first
+  // Attempts that were the last in their slot, failed, and nobody has acknowledged.
+  std::vector<FailedAttempt> unacknowledged;
+  std::vector<SerialLease> leases;  // all that there were, oldest first
 };
 
 // One unit, from all its attempts.

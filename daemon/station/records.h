@@ -13,6 +13,7 @@
 #include "loop/scope.h"
 #include "loop/signal.h"
 #include "station/leased_serials.h"
+#include "station/view.h"
 #include "wire/wire.h"
 
 namespace gangd {
@@ -33,6 +34,9 @@ class Records {
   const std::string& trouble() const { return trouble_; }
 
   Ledger& ledger() { return ledger_; }
+
+  // The FAILs that the life before left, and nobody has acknowledged.
+  Task<Result<std::vector<AttemptOutcome>>> unacknowledged_fails();
 
   // Tries once. An error: nobody may act as if it had happened.
   Task<Result<EventId>> append(LedgerEvent event);
@@ -79,6 +83,7 @@ class Records {
   std::set<EventId> alive_;                    // jobs and attempts of this life that have not ended
   std::vector<const LedgerEvent*> insisting_;  // what append_surely() works on
   std::map<std::string, std::uint64_t> pool_next_;
+  std::vector<FailedAttempt> unacknowledged_;
   LeasedSerials leased_;
   std::map<std::string, std::string> units_;  // in work, to the slot
 };

@@ -49,6 +49,15 @@ struct StopJob {
   std::string subject = {};
 };
 
+// Somebody has seen that `attempt` failed in `slot`.
+struct AcknowledgeSlot {
+  std::string request;
+  std::string role;
+  std::string slot;
+  EventId attempt;
+  std::string subject = {};
+};
+
 class Station {
  public:
   // Everything that is passed must outlive it.
@@ -71,6 +80,9 @@ class Station {
 
   // Durable when it returns. kIo: the ledger is out of order.
   Task<Status> record_denial(AccessDenied denial);
+  // kNotFound: the slot does not show this FAIL. Success also when it was acknowledged already.
+  // Durable when it returns.
+  Task<Status> acknowledge(AcknowledgeSlot order);
 
   StationView view() const;
   std::vector<SlotView> slots() const;
@@ -84,6 +96,7 @@ class Station {
   Task<Status> changed(std::uint64_t seen);
 
  private:
+  Task<Status> restore_fails();
   Task<> watch_slots();
   Task<> watch_bus();
   Task<> watch_products();
@@ -99,6 +112,7 @@ class Station {
   Job& add_job(EventId id, const StartJob& order, std::unique_ptr<Recipe> recipe);
   Job* find_job(EventId id);
   Job* job_of_slot(const std::string& slot);
+  Result<Slot*> find_slot(const std::string& name) const;
   // Whether the product's numbers can be had here.
   Status check_serial(const Product& product) const;
   void shown();

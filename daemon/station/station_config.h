@@ -16,6 +16,14 @@ namespace gangd {
 struct SlotConfig {
   std::string name;  // as it is written on the fixture
   UsbPath path;
+  // Where it lies in the fixture, from 1 at the top left; 0: nobody said.
+  int row = 0;
+  int column = 0;
+};
+
+struct WebConfig {
+  int port = 0;       // on 127.0.0.1; 0: any that is free
+  std::string pages;  // folder with the built floor page
 };
 
 // Where the MES is, and what both show each other.
@@ -46,6 +54,8 @@ struct StationConfig {
   std::optional<TcpConfig> tcp;
   std::string products;  // folder
   std::vector<SlotConfig> slots;
+  bool fails_are_acknowledged = false;  // a FAIL stands until somebody has seen it
+  std::optional<WebConfig> web;         // nothing: no floor page
   std::optional<MesConfig> mes;
 };
 

@@ -69,7 +69,8 @@ class Factory {
     SimDisk::Faults disk = {};
     bool incoming_fresh = false;
     bool serials_from_mes = false;
-    std::string part = "MX25R6435F";
+    std::string_view part = "MX25R6435F";  // of tests/model/parts.toml
+    bool fails_are_acknowledged = false;
   };
 
   Factory(Loop& loop, SimPort& port, std::uint64_t seed, Options options);
