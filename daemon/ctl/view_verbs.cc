@@ -71,6 +71,7 @@ Exit show_station(const Arguments& arguments) {
   fmt::print("station  {}\ngangd    {}\nledger   {}\nboards   {}\n", station.name(),
              station.version(), station.ledger(),
              station.taking_boards() ? "are taken" : "are not taken: " + station.trouble());
+  if (!station.mes_trouble().empty()) fmt::print("mes      {}\n", printable(station.mes_trouble()));
   for (const std::string& product : station.products()) {
     fmt::print("product  {}\n", printable(product));
   }
