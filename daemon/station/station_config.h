@@ -17,9 +17,10 @@ struct SlotConfig {
 
 struct StationConfig {
   std::string name;
-  std::string ledger;    // file
-  std::string sockets;   // folder
-  std::string products;  // folder
+  std::string ledger;       // file
+  std::string station_key;  // file
+  std::string sockets;      // folder
+  std::string products;     // folder
   std::vector<SlotConfig> slots;
 };
 
