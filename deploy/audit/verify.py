@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""Checks a gangd ledger, or the evidence of one unit, without gangd. daemon/ledger/FORMAT.md
-explains it. FILE is a ledger, or what `gangctl audit evidence` wrote. Needs the command openssl,
-1.1.1 or newer. Ends with 0: good, 1: not good."""
+"""Checks a gangd ledger, or the evidence of one unit, without gangd; daemon/ledger/FORMAT.md
+explains it. Needs the command openssl, 1.1.1 or newer. Ends with 0: good, 1: not good."""
 import argparse
 import base64
 import hashlib
@@ -43,8 +42,7 @@ def read_record(text):
 
 
 class Keys:
-    """The key in force, and whether one that was noted elsewhere vouches for it."""
-
+    """The key in force, and whether the one that was noted elsewhere vouches for it."""
     def __init__(self, noted):
         self.noted, self.key, self.vouched = noted, None, False
 
@@ -64,31 +62,34 @@ class Keys:
         return f"signed by {self.key}" + ("" if self.noted else ": compare it with the station's")
 
 
-def check_events(rows, heads=(), noted_key=None, every_signature=False):
-    """Of a ledger, rows (seq, epoch, bytes, hash, signature or None). Gives what is known then."""
-    chain, station, n, epoch, head, keys = bytes(32), None, 0, 0, None, Keys(noted_key)
-    # The head of event 0 stands before all.
-    heads = {int(i["head"].split("-")[1]): i for i in heads if not i["head"].endswith("-0")}
-    for seq, row_epoch, text, row_hash, signature in rows:
+class Chain(Keys):
+    """A ledger's events, followed from the first."""
+    def __init__(self, noted_key=None, noted_heads=()):
+        super().__init__(noted_key)
+        self.station, self.hash, self.epoch, self.n, self.head = None, bytes(32), 0, 0, None
+        self.heads = {h["head"]: h for h in noted_heads if not h["head"].endswith("-0")}
+
+    def next(self, seq, epoch, text, row_hash, signature):
         record = read_record(text)
         begins, leaps = record["type"] == "ledger_began", record["type"] == "epoch_began"
-        need(begins == (n == 0) and record["n"] == seq == n + 1 and record["epoch"] == row_epoch and
-             (row_epoch > epoch if begins or leaps else row_epoch == epoch) and
-             station in (None, record["station"]), f"event {seq} does not follow event {n}")
-        chain = sha256(chain + sha256(text.encode()))
-        station, n, epoch = record["station"], seq, row_epoch
-        need(chain == row_hash, f"event {seq} or its hash was changed: the chain breaks there")
-        keys.follow(record)
-        text = ("gangd head", station, f"{epoch}-{n}", chain.hex())
-        head = signature and (keys.key, signature, *text)
-        need(not head or not every_signature or is_signed(*head), f"head {seq} is forged")
-        if noted := heads.pop(n, None):
-            need((noted["station"], noted["head"], noted["sha256"]) == text[1:] and is_signed(
-                keys.key, bytes.fromhex(noted["signature"]), *text),
-                 f"the head that was noted at event {seq} is another")
-    need(head and is_signed(*head), f"no signed head covers event {n}, the newest")
-    need(not heads, f"it ends at event {n}, and a later head was noted: its end was cut off")
-    return f"station {station}, {n} events, newest {epoch}-{n} sha256 {chain.hex()}\n{keys.judge()}"
+        need(begins == (self.n == 0) and record["n"] == seq == self.n + 1 and
+             record["epoch"] == epoch and self.station in (None, record["station"]) and
+             (epoch > self.epoch if begins or leaps else epoch == self.epoch),
+             f"event {seq} does not follow event {self.n}")
+        self.hash = sha256(self.hash + sha256(text.encode()))
+        need(self.hash == row_hash, f"event {seq} or its hash was changed: the chain breaks there")
+        self.station, self.epoch, self.n = record["station"], epoch, seq
+        self.follow(record)
+        lines = ("gangd head", self.station, f"{epoch}-{seq}", self.hash.hex())
+        self.head = signature and (self.key, signature, *lines)
+        if noted := self.heads.pop(lines[2], None):
+            need((noted["station"], noted["sha256"]) == (self.station, lines[3]) and is_signed(
+                self.key, bytes.fromhex(noted["signature"]), *lines), f"not the head noted: {seq}")
+
+    def finish(self):
+        need(self.head and is_signed(*self.head), f"no signed head covers event {self.n}")
+        need(not self.heads, f"it ends at event {self.n}, and another head was noted: {self.heads}")
+        return f"{self.station}, newest {self.epoch}-{self.n} {self.hash.hex()}, {self.judge()}"
 
 
 def check_evidence(evidence, noted_key=None):
@@ -102,10 +103,9 @@ def check_evidence(evidence, noted_key=None):
         chain = sha256(bytes.fromhex(proof["before"]) + sha256(proof["record"].encode()))
         for each in proof["after"]:
             chain = sha256(chain + bytes.fromhex(each))
-        place = f"{record['epoch']}-{n + len(proof['after'])}"
-        need(keys.key and is_signed(keys.key, bytes.fromhex(proof["signature"]), "gangd head",
-                                    record["station"], place, chain.hex()),
-             f"event {n} is not in the chain that was signed")
+        need(keys.key and is_signed(
+            keys.key, bytes.fromhex(proof["signature"]), "gangd head", record["station"],
+            f"{record['epoch']}-{n + len(proof['after'])}", chain.hex()), f"event {n}: not signed")
         need(record["type"][:3] not in ("job", "att") or keys.judge(), "no key")
     for name, start in ((k, v) for k, v in events.items() if v["type"] == "attempt_started"):
         event, job = start["event"], events[start["event"]["job"]]["event"]
@@ -122,28 +122,28 @@ def check_evidence(evidence, noted_key=None):
     return "\n".join([f"station {evidence['station']}, UID {evidence['uid']}", *said, keys.judge()])
 
 
-def check_file(name, key, head, without_head, every_signature):
+def check_file(name, key, head, without_head):
     if key and len(key) != 64:
-        pem = pathlib.Path(key).read_text(encoding="ascii").splitlines()
-        key = base64.b64decode("".join(line for line in pem if "-" not in line))[-32:].hex()
+        key = base64.b64decode("".join(pathlib.Path(key).read_text().split("\n")[1:2]))[-32:].hex()
     if pathlib.Path(name).open("rb").read(16) != b"SQLite format 3\0":
         return check_evidence(json.loads(pathlib.Path(name).read_bytes()), key)
     noted = [] if without_head else [json.loads(line) for line in pathlib.Path(
         head or name + ".head").read_text(encoding="utf-8").splitlines()]
     ledger = sqlite3.connect(f"{pathlib.Path(name).absolute().as_uri()}?mode=ro", uri=True)
     need(ledger.execute("PRAGMA user_version").fetchone() == (2,), "a ledger of another format")
-    return check_events(ledger.execute(
-        "SELECT event.seq, epoch, bytes, hash, signature FROM event LEFT JOIN head "
-        "ON head.seq = event.seq ORDER BY event.seq"), noted, key, every_signature)
+    chain = Chain(key, noted)
+    for row in ledger.execute("SELECT event.seq, epoch, bytes, hash, signature FROM event "
+                              "LEFT JOIN head ON head.seq = event.seq ORDER BY event.seq"):
+        chain.next(*row)
+    return chain.finish()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("FILE")
+    parser.add_argument("FILE", help="a ledger, or what gangctl audit evidence wrote")
     parser.add_argument("--key", help="the station's, noted elsewhere: 64 digits, or a PEM file")
     parser.add_argument("--head", help="a signed head, noted elsewhere; else that in FILE.head")
     parser.add_argument("--without-head", action="store_true", help="a cut end is not found then")
-    parser.add_argument("--every-signature", action="store_true", help="not only the newest head's")
     try:
         print(check_file(*vars(parser.parse_args()).values()))
     except Exception as wrong:  # whatever a forger thought of

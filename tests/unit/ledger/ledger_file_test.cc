@@ -82,11 +82,10 @@ TEST_F(LedgerFile, IsCheckedByPythonAlone) {
     return std::system(
         fmt::format("{} {} {} > {} 2>&1", GANGD_VERIFY_PY, options, file_, file_ + ".out").c_str());
   };
-  ASSERT_EQ(verify("--every-signature --key " + key), 0);
+  ASSERT_EQ(verify("--key " + key), 0);
   std::string said;
   std::getline(std::ifstream(file_ + ".out"), said);
-  EXPECT_EQ(said,
-            "station line-1, 9 events, newest 1-9 sha256 " + verify_ledger(file_)->head.hex());
+  EXPECT_EQ(said, "line-1, newest 1-9 " + verify_ledger(file_)->head.hex() + ", signed by " + key);
   EXPECT_NE(verify("--key " + digest_of("another").hex()), 0);
   tamper(
       "DROP TRIGGER head_is_never_deleted;"
