@@ -1,10 +1,13 @@
 #include <fmt/core.h>
+#include <sys/random.h>
 
+#include <chrono>
 #include <cstdio>
 
 #include "ctl/verbs.h"
 #include "ledger/canonical_json.h"
 #include "ledger/ledger_file.h"
+#include "ledger/mend.h"
 #include "ledger/small_file.h"
 
 namespace gangd {
@@ -55,14 +58,50 @@ Result<LedgerCheck> verify(const Arguments& arguments) {
   return verify_ledger(arguments.ledger, witness);
 }
 
+UtcTime now() {
+  return std::chrono::time_point_cast<UtcTime::duration>(std::chrono::system_clock::now());
+}
+
+Exit report(const Result<EventId>& id, const Arguments& arguments) {
+  if (!id) {
+    fmt::print(stderr, "gangctl: {}\n", id.error().message());
+    return id.failed_with(Code::kMismatch) ? Exit::kNotGood : Exit::kRefused;
+  }
+  fmt::print("{}\n", arguments.json ? canonical_json({Json::Object{{"event", {id->to_string()}}}})
+                                    : "it is on record as event " + id->to_string());
+  return Exit::kGood;
+}
+
 }  // namespace
 
 Exit audit_verify(const Arguments& arguments) {
   return report(verify(arguments), arguments, "the ledger is whole");
 }
 
+Exit audit_backup(const Arguments& arguments) {
+  return report(back_up_ledger(arguments.ledger, arguments.to), arguments,
+                "the copy was made, and is whole");
+}
+
 Exit rebuild_ledger(const Arguments& arguments) {
   return report(rebuild_ledger(arguments.ledger), arguments, "the projections were made again");
+}
+
+Exit go_on_ledger(const Arguments& arguments) {
+  GoOn order;
+  order.reason = arguments.reason;
+  if (!arguments.skip.empty()) order.skipped = std::stoull(arguments.skip);
+  return report(go_on_from_copy(arguments.ledger, arguments.key, order, now()), arguments);
+}
+
+Exit replace_station_key(const Arguments& arguments) {
+  SecretKey::Seed seed{};
+  if (getrandom(seed.data(), seed.size(), 0) != static_cast<ssize_t>(seed.size())) {
+    fmt::print(stderr, "gangctl: the kernel gives no random numbers\n");
+    return Exit::kRefused;
+  }
+  return report(replace_key(arguments.ledger, arguments.key, seed, arguments.reason, now()),
+                arguments);
 }
 
 }  // namespace gangd

@@ -200,16 +200,6 @@ class Reader {
 
 // --- times: `2026-11-21T08:15:00.000000Z`
 
-std::string time_text(UtcTime time) {
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(time - day);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
-                     clock.subseconds().count());
-}
-
 int digits_at(std::string_view text, std::size_t position, std::size_t count) {
   int number = 0;
   if (text.size() < position + count) return 0;
@@ -261,6 +251,16 @@ Result<EventId> EventId::parse(std::string_view text) {
   return Error(Code::kInvalid, "\"{}\" is no id: one looks like 1-17", text);
 }
 
+std::string utc_text(UtcTime time) {
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                     clock.subseconds().count());
+}
+
 std::string_view event_type(const LedgerEvent& event) {
   return kTypes.at(event.index());
 }
@@ -271,7 +271,7 @@ std::string encode_entry(const Entry& entry) {
   writer("epoch", entry.id.epoch);
   writer("n", entry.id.n);
   writer("station", entry.station);
-  writer("at", time_text(entry.at));
+  writer("at", utc_text(entry.at));
   writer("type", event_type(entry.event));
   writer("event", std::visit([](const auto& event) { return Writer::object(event); }, entry.event));
   return canonical_json(std::move(writer).take());

@@ -62,6 +62,9 @@ struct KeyReplaced {
   bool operator==(const KeyReplaced&) const = default;
 };
 
+// More than any station makes.
+constexpr std::uint64_t kNumbersSkippedMax = 1'000'000'000;
+
 // The ledger goes on from an older copy of itself: what came after the copy is lost. Its id is the
 // first of the new epoch.
 struct EpochBegan {
@@ -121,6 +124,9 @@ struct AttemptEnded {
 // Not to be taken for Event, which the loop is woken by.
 using LedgerEvent = std::variant<LedgerBegan, DaemonStarted, KeyReplaced, EpochBegan, JobStarted,
                                  JobEnded, AttemptStarted, AttemptEnded>;
+
+// As records have it: `2026-11-21T08:15:00.000250Z`.
+std::string utc_text(UtcTime time);
 
 // The `type` in the record: `attempt_started`.
 std::string_view event_type(const LedgerEvent& event);

@@ -81,6 +81,20 @@ Result<bool> holds_ledger(Database& database) {
   return true;
 }
 
+Status mark_as_copy(Database& database) {
+  return database.execute("CREATE TABLE IF NOT EXISTS is_copy(mark INTEGER) STRICT");
+}
+
+Status unmark_as_copy(Database& database) {
+  return database.execute("DROP TABLE IF EXISTS is_copy");
+}
+
+Result<bool> is_copy(Database& database) {
+  TRY(const std::int64_t tables,
+      database.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'is_copy'"));
+  return tables != 0;
+}
+
 Status insert_event(Database& database, const StoredEvent& event) {
   TRY(Statement insert, database.prepare("INSERT INTO event VALUES(?, ?, ?, ?)"));
   insert.bind(0, event.id.n).bind(1, std::uint64_t{event.id.epoch}).bind(2, event.bytes);
@@ -127,6 +141,14 @@ Status visit_signed_events(
                  strays);
   }
   return {};
+}
+
+Result<Entry> first_entry(Database& database) {
+  TRY(Statement row, database.prepare("SELECT bytes FROM event WHERE seq = 1"));
+  TRY(const bool has_row, row.step());
+  auto entry = decode_entry(has_row ? row.text(0) : std::string());
+  if (entry) return entry;
+  return Error(Code::kMismatch, "ledger {}: {}", database.file(), entry.error().message());
 }
 
 Result<std::optional<Signature>> signature_at(Database& database, EventId id) {

@@ -18,6 +18,11 @@ Status create_events(Database& database);
 // False: the file is empty. kMismatch: it is no ledger, or one of another format.
 Result<bool> holds_ledger(Database& database);
 
+// A backup says of itself that it is one, so that no gangd goes on in it as if nothing were lost.
+Status mark_as_copy(Database& database);
+Status unmark_as_copy(Database& database);
+Result<bool> is_copy(Database& database);
+
 Status insert_event(Database& database, const StoredEvent& event);
 
 // Visits the events that follow `after`, oldest first, until there are no more, the visitor gives
@@ -33,6 +38,9 @@ Status insert_head(Database& database, const SignedHead& head);
 Status visit_signed_events(
     Database& database,
     const std::function<Status(const StoredEvent&, const std::optional<Signature>&)>& visit);
+
+// kMismatch: it is no event.
+Result<Entry> first_entry(Database& database);
 
 // Nothing when no head ends at `id`.
 Result<std::optional<Signature>> signature_at(Database& database, EventId id);

@@ -59,6 +59,9 @@ class Ledger {
   virtual Task<Result<Entry>> entry(EventId id) = 0;
   // The event that this request led to; nothing when it is new.
   virtual Task<Result<std::optional<Entry>>> request(std::string request) = 0;
+  // A UID other than `uid` that has this number, of any pool; nothing when there is none.
+  virtual Task<Result<std::optional<std::string>>> other_holder(std::string number,
+                                                                std::string uid) = 0;
   // Nothing when this UID was never seen.
   virtual Task<Result<std::optional<UnitRow>>> unit(std::string uid) = 0;
 };

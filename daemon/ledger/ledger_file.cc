@@ -1,6 +1,7 @@
 #include "ledger/ledger_file.h"
 
-#include "ledger/database.h"
+#include <cstdio>
+
 #include "ledger/events.h"
 #include "ledger/head_file.h"
 #include "ledger/ledger_lock.h"
@@ -9,7 +10,6 @@
 #include "ledger/small_file.h"
 
 namespace gangd {
-namespace {
 
 Result<Database> open_ledger(const std::string& file, Database::Access access) {
   if (!is_there(file)) {
@@ -20,6 +20,8 @@ Result<Database> open_ledger(const std::string& file, Database::Access access) {
   if (!is_ledger) return Error(Code::kMismatch, "{} is empty: no ledger was begun in it", file);
   return database;
 }
+
+namespace {
 
 // Checks every event of `from`, and projects it into `into`.
 Result<LedgerCheck> replay(Database& from, Database& into, SignedChainCheck::Witnesses witnesses) {
@@ -90,6 +92,57 @@ Result<LedgerCheck> verify_ledger(const std::string& file, const LedgerWitness& 
   // One transaction sees one state of the file, whatever gangd appends meanwhile.
   TRY_STATUS(ledger.execute("BEGIN"));
   return verify(ledger, std::move(witnesses)).with_context("ledger " + file);
+}
+
+namespace {
+
+// `half` is a ledger of its own when it returns.
+Status copy_ledger(const std::string& file, const std::string& half) {
+  {
+    TRY(Database ledger, open_ledger(file, Database::Access::kRead));
+    TRY(Database copy, Database::open(half, Database::Access::kWrite));
+    TRY_STATUS(ledger.copy_to(copy));
+    TRY_STATUS(mark_as_copy(copy));
+    // One file, which can also be read where nobody may write.
+    TRY_STATUS(copy.execute("PRAGMA journal_mode = DELETE"));
+  }
+  return sync_file(half);
+}
+
+Result<SignedHead> newest_head(const std::string& file, const std::string& station) {
+  TRY(Database ledger, open_ledger(file, Database::Access::kRead));
+  TRY(const Head head, head_of(ledger));
+  TRY(const auto signature, signature_at(ledger, head.id));
+  return SignedHead{station, head.id, head.hash, signature.value_or(Signature())};
+}
+
+}  // namespace
+
+Result<LedgerCheck> back_up_ledger(const std::string& file, const std::string& copy) {
+  const std::string heads = HeadFile::beside(copy);
+  for (const std::string& taken : {copy, heads}) {
+    if (is_there(taken)) return Error(Code::kBusy, "{} is there already: name another", taken);
+  }
+  TRY(const auto witnesses, witnesses_of(file, {}));
+  const std::string half = copy + ".half";
+  std::remove(half.c_str());
+  Status copied = copy_ledger(file, half);
+  auto check = [&]() -> Result<LedgerCheck> {
+    if (!copied) return std::move(copied).error();
+    TRY(Database made, open_ledger(half, Database::Access::kRead));
+    return verify(made, witnesses).with_context("the copy of ledger " + file);
+  }();
+  if (!check) {
+    std::remove(half.c_str());
+    return check;
+  }
+  TRY(const SignedHead head, newest_head(half, check->station));
+  TRY_STATUS(HeadFile::make(heads, head));
+  if (std::rename(half.c_str(), copy.c_str()) != 0) {
+    return Error(Code::kIo, "{} cannot be made: look after the disk", copy);
+  }
+  TRY_STATUS(sync_folder_of(copy));
+  return check;
 }
 
 Result<LedgerCheck> rebuild_ledger(const std::string& file) {

@@ -7,9 +7,13 @@
 
 #include "base/ed25519.h"
 #include "base/result.h"
+#include "ledger/database.h"
 #include "ledger/event.h"
 
 namespace gangd {
+
+// One that is there: kNotFound, kMismatch.
+Result<Database> open_ledger(const std::string& file, Database::Access access);
 
 struct LedgerCheck {
   std::string station;
@@ -36,6 +40,11 @@ struct LedgerWitness {
 // is the one that was noted, and that the projections are those that follow from the events.
 // Changes nothing; works while gangd has the file. kMismatch names the first event that is wrong.
 Result<LedgerCheck> verify_ledger(const std::string& file, const LedgerWitness& witness = {});
+
+// Copies the ledger as it is at this moment, while gangd goes on, and verifies the copy, which must
+// go as far as the head that was noted before. Its own head is noted beside it. kBusy: there is
+// such a file already.
+Result<LedgerCheck> back_up_ledger(const std::string& file, const std::string& copy);
 
 // Throws the projections away and makes them again from the events, after checking the chain.
 // kBusy: a gangd has the file.

@@ -47,6 +47,14 @@ Status LedgerWriter::open_file(UtcTime now) {
   TRY(const bool is_ledger, holds_ledger(*database_));
   // Readers go on while one writes, and a commit is on the disk when it returns.
   TRY_STATUS(database_->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"));
+  TRY(const bool is_backup, is_copy(*database_));
+  if (is_backup) {
+    return Error(
+        Code::kMismatch,
+        "ledger {} is a backup, and what came after it is lost: go on from it with gangctl "
+        "ledger go-on",
+        file_);
+  }
   if (is_ledger) {
     TRY_STATUS(open_key());
   } else {

@@ -10,6 +10,8 @@ namespace {
 
 // Events are named by their `n`, which no two epochs share. STRICT tables keep to their types.
 constexpr std::string_view kCreate = R"(
+  CREATE TABLE key_event(
+    n INTEGER PRIMARY KEY) STRICT;
   CREATE TABLE job(
     n INTEGER PRIMARY KEY,
     product TEXT NOT NULL,
@@ -65,7 +67,8 @@ struct Table {
   std::string_view name;
   std::string_view key;
 };
-constexpr std::array<Table, 8> kTables = {{{"job", "n"},
+constexpr std::array<Table, 9> kTables = {{{"key_event", "n"},
+                                           {"job", "n"},
                                            {"job_image", "sha256, job_n"},
                                            {"request", "request"},
                                            {"attempt", "n"},
@@ -85,8 +88,13 @@ Status project_request(Database& database, const Entry& entry, const std::string
   return insert.bind(0, request).bind(1, entry.id.n).run();
 }
 
-Status project_event(Database&, const Entry& entry, const LedgerBegan&) {
-  if (entry.id.n == 1) return {};
+Status project_key(Database& database, const Entry& entry) {
+  TRY(Statement insert, database.prepare("INSERT INTO key_event VALUES(?)"));
+  return insert.bind(0, entry.id.n).run();
+}
+
+Status project_event(Database& database, const Entry& entry, const LedgerBegan&) {
+  if (entry.id.n == 1) return project_key(database, entry);
   return contradiction(entry, "the ledger began before");
 }
 
@@ -94,8 +102,8 @@ Status project_event(Database&, const Entry&, const DaemonStarted&) {
   return {};
 }
 
-Status project_event(Database&, const Entry&, const KeyReplaced&) {
-  return {};
+Status project_event(Database& database, const Entry& entry, const KeyReplaced&) {
+  return project_key(database, entry);
 }
 
 Status project_event(Database& database, const Entry&, const EpochBegan& epoch) {

@@ -69,15 +69,17 @@ Status make_small_file(const std::string& file, std::string_view text, mode_t mo
   return sync_folder_of(file);
 }
 
+Status sync_file(const std::string& file) {
+  const int fd = open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool synced = fd >= 0 && fsync(fd) == 0;
+  const Error fault = failed(file, "synced");
+  if (fd >= 0) close(fd);
+  return synced ? Status() : Status(fault);
+}
+
 Status sync_folder_of(const std::string& file) {
   const std::filesystem::path folder = std::filesystem::path(file).parent_path();
-  const int fd = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = fd >= 0 && fsync(fd) == 0;
-  const int fault = errno;
-  if (fd >= 0) close(fd);
-  if (synced) return {};
-  return Error(Code::kIo, "the folder of {} cannot be synced: {}", file,
-               std::generic_category().message(fault));
+  return sync_file(folder.empty() ? "." : folder.string());
 }
 
 }  // namespace gangd

@@ -18,6 +18,8 @@ Result<std::string> read_small_file(const std::string& file, std::size_t bytes_m
 // Makes a file that was not there, and returns when it survives a power cut. kBusy: it is there.
 Status make_small_file(const std::string& file, std::string_view text, mode_t mode);
 
+// Returns when what was written to the file survives a power cut.
+Status sync_file(const std::string& file);
 // A file is found again after a power cut only if its folder was written, too.
 Status sync_folder_of(const std::string& file);
 

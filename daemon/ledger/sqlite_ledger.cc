@@ -83,6 +83,11 @@ Task<Result<std::optional<Entry>>> SqliteLedger::request(std::string request) {
   co_return co_await ask([request](LedgerReader& reader) { return reader.request(request); });
 }
 
+Task<Result<std::optional<std::string>>> SqliteLedger::other_holder(std::string number,
+                                                                    std::string uid) {
+  co_return co_await ask([=](LedgerReader& reader) { return reader.other_holder(number, uid); });
+}
+
 Task<Result<std::optional<UnitRow>>> SqliteLedger::unit(std::string uid) {
   co_return co_await ask([uid](LedgerReader& reader) { return reader.unit(uid); });
 }

@@ -195,4 +195,13 @@ Status Records::claim_unit(const std::string& uid, const std::string& slot) {
                uid);
 }
 
+Status Records::claim_number(const std::string& number, const std::string& uid) {
+  const auto [holder, is_new] = numbers_.emplace(number, uid);
+  if (is_new || holder->second == uid) return {};
+  return Error(Code::kConflict,
+               "serial {} is being given to unit {}: give the products' serials other prefixes, or "
+               "one pool",
+               number, holder->second);
+}
+
 }  // namespace gangd

@@ -49,11 +49,16 @@ void Slot::wait_for_board(const UsbDevice* device, Job* job) {
     view_.job = id;
     shown();
   }
+  const std::string stop = stop_hint(job);
   if (device == nullptr) {
-    if (view_.state == SlotState::kEmpty) return;
+    if (view_.state == SlotState::kEmpty) {
+      set_state(SlotState::kEmpty, stop);
+      return;
+    }
     // A board that was pulled in the middle must not take its verdict along unseen.
     if (view_.state == SlotState::kEnded && !seen_since_end_) return;
     forget_board();
+    view_.hint = stop;
     shown();
     return;
   }
@@ -63,7 +68,17 @@ void Slot::wait_for_board(const UsbDevice* device, Job* job) {
   if (is_done && (job == nullptr || job->view.id == done_job_)) return;
   // Whatever becomes of this board, a verdict that is still there is not its own.
   if (view_.state == SlotState::kEnded) forget_board();
-  if (is_due(*device, job)) begin(*device, *job);
+  if (!stop.empty()) {
+    set_state(SlotState::kWaiting, stop);
+  } else if (is_due(*device, job)) {
+    begin(*device, *job);
+  }
+}
+
+std::string Slot::stop_hint(const Job* job) {
+  if (job == nullptr || job->view.id != stopped_job_) stopped_job_.reset();
+  if (!stopped_job_) return "";
+  return fmt::format("stopped: {}; then stop the job and start another", stopped_why_);
 }
 
 void Slot::forget_board() {
@@ -228,7 +243,11 @@ void Slot::finish(const AttemptEnded& end, EventId event) {
   view_.uid = started.uid;
   view_.numbers = started.numbers;
   view_.outcome = std::move(outcome);
-  set_state(SlotState::kEnded, "");
+  if (attempt_.error && attempt_.error->code() == Code::kConflict) {
+    stopped_job_ = job_->view.id;
+    stopped_why_ = attempt_.error->message();
+  }
+  set_state(SlotState::kEnded, stop_hint(job_));
   floor_.fixture.show(name(), end.verdict);
 }
 

@@ -173,6 +173,20 @@ Task<Result<std::optional<Entry>>> SimLedger::request(std::string request) {
   });
 }
 
+Task<Result<std::optional<std::string>>> SimLedger::other_holder(std::string number,
+                                                                 std::string uid) {
+  co_return co_await offload(*worker_, [=, this]() -> Result<std::optional<std::string>> {
+    for (const Entry& entry : disk_.entries_) {
+      const auto* start = std::get_if<AttemptStarted>(&entry.event);
+      if (start == nullptr || start->uid == uid) continue;
+      if (std::ranges::find(start->numbers, number, &UnitNumber::value) != start->numbers.end()) {
+        return start->uid;
+      }
+    }
+    return std::optional<std::string>();
+  });
+}
+
 Task<Result<std::optional<UnitRow>>> SimLedger::unit(std::string uid) {
   co_return co_await offload(*worker_, [=, this]() -> Result<std::optional<UnitRow>> {
     std::optional<UnitRow> unit;

@@ -72,6 +72,8 @@ class SimLedger final : public Ledger {
   Task<Result<std::vector<Entry>>> entries(EventId after, std::size_t entries_max) override;
   Task<Result<Entry>> entry(EventId id) override;
   Task<Result<std::optional<Entry>>> request(std::string request) override;
+  Task<Result<std::optional<std::string>>> other_holder(std::string number,
+                                                        std::string uid) override;
   Task<Result<std::optional<UnitRow>>> unit(std::string uid) override;
 
  private:

@@ -129,6 +129,9 @@ TEST_P(LedgerTest, AUnitIsTheSumOfItsAttempts) {
     EXPECT_EQ(unit->last_verdict, Verdict::kPass);
     EXPECT_EQ(unit->numbers, (std::vector<UnitNumber>{number_at(7)}));
     EXPECT_FALSE((co_await ledger.unit("bb"))->has_value());
+    EXPECT_FALSE((co_await ledger.other_holder("T1007", "aa"))->has_value());
+    EXPECT_FALSE((co_await ledger.other_holder("T1008", "bb"))->has_value());
+    EXPECT_EQ((co_await ledger.other_holder("T1007", "bb"))->value(), "aa");
   });
 }
 
