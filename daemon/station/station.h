@@ -35,12 +35,14 @@ struct StartJob {
   std::string product;
   std::vector<std::string> slots;  // empty: all
   bool once = false;               // each slot takes one board, then the job ends
+  std::string subject = {};        // of the certificate of who asks; empty for a socket
 };
 
 struct StopJob {
   std::string request;
   std::string role;
   EventId job;
+  std::string subject = {};
 };
 
 class Station {
@@ -62,6 +64,9 @@ class Station {
   Task<Result<EventId>> start_job(StartJob order);
   // Success also when it has ended already. Returns when its attempts have.
   Task<Status> stop_job(StopJob order);
+
+  // Durable when it returns. kIo: the ledger is out of order.
+  Task<Status> record_denial(AccessDenied denial);
 
   StationView view() const;
   std::vector<SlotView> slots() const;

@@ -1,6 +1,8 @@
 // A station's configuration: station_cfg/station.toml.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,12 +17,25 @@ struct SlotConfig {
   UsbPath path;
 };
 
+// The way in over the network. Paths are files.
+struct TcpConfig {
+  std::string listen;       // HOST:PORT
+  std::string name;         // by which clients call this machine; empty: the HOST of `listen`
+  std::string ca;           // who must have signed a client's certificate
+  std::string certificate;  // gangd's own
+  std::string key;          // of it
+  std::string revoked;      // a CRL of `ca`; empty: none
+};
+
 struct StationConfig {
   std::string name;
   std::string ledger;       // file
   std::string station_key;  // file
   std::string sockets;      // folder
-  std::string products;     // folder
+  // By the role's name: who may open its socket, beside gangd's own user.
+  std::map<std::string, std::string> socket_groups;
+  std::optional<TcpConfig> tcp;
+  std::string products;  // folder
   std::vector<SlotConfig> slots;
 };
 
