@@ -15,12 +15,13 @@
 #include "loop/epoll_port.h"
 #include "loop/loop.h"
 #include "loop/stop_signals.h"
+#include "mes/grpc_mes.h"
 #include "recipe/product_files.h"
 #include "station/fixture.h"
-#include "station/mes_link.h"
 #include "station/station.h"
 #include "station/station_config.h"
 #include "usb/libusb_bus.h"
+#include "web/web.h"
 
 namespace gangd {
 namespace {
@@ -34,9 +35,11 @@ constexpr std::size_t kConfigBytesMax = 1 << 20;
 // The first look at the bus is over long before.
 constexpr Duration kLookLimit = std::chrono::seconds(5);
 
-Task<Status> work(Loop& loop, Station& station, Api& api, std::unique_ptr<StopSignals> signals) {
+Task<Status> work(Loop& loop, Station& station, Api& api, Web& web,
+                  std::unique_ptr<StopSignals> signals) {
   CO_TRY_STATUS(co_await station.start());
   CO_TRY_STATUS(co_await api.start());
+  CO_TRY_STATUS(co_await web.start());
   loop.log(Severity::kInfo, "gangd {} is ready", GANGD_VERSION);
   CO_TRY_STATUS(co_await signals->wait());
   loop.log(Severity::kInfo, "stopping: running attempts end as UNKNOWN");
@@ -44,17 +47,19 @@ Task<Status> work(Loop& loop, Station& station, Api& api, std::unique_ptr<StopSi
 }
 
 Task<Status> serve(Loop& loop, EpollPort& port, StationConfig config) {
+  CO_TRY(const auto mes, open_mes(loop, config));
   CO_TRY(auto signals, StopSignals::open(port));
   CO_TRY(const auto bus, LibusbBus::open(loop, port));
   SqliteLedger ledger(loop, config.ledger, config.name, config.station_key);
-  NoMes mes;
   BareFixture fixture;
   const auto product_worker = port.start_workers("products", 1);
   ProductFiles products(*product_worker, config.products);
-  Station station(loop, *bus, ledger, mes, fixture, products, config, GANGD_VERSION);
+  Station station(loop, *bus, ledger, *mes, fixture, products, config, GANGD_VERSION);
   Api api(loop, station, ledger, config);
+  Web web(loop, station, ledger, config.ledger, config.web);
 
-  Status status = co_await work(loop, station, api, std::move(signals));
+  Status status = co_await work(loop, station, api, web, std::move(signals));
+  co_await web.stop();
   co_await api.stop();
   co_await station.stop();
   co_await ledger.close();

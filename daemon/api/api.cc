@@ -63,6 +63,8 @@ Api::Api(Loop& loop, Station& station, Ledger& ledger, const StationConfig& conf
       denials_(loop, [&station](
                          AccessDenied denial) { return station.record_denial(std::move(denial)); }),
       calls_(loop, station, ledger, config.ledger),
+      network_calls_(config.tcp ? std::make_unique<Calls>(loop, station, ledger, config.ledger)
+                                : nullptr),
       watching_(loop, "api") {}
 
 Api::~Api() = default;
@@ -71,6 +73,7 @@ Task<Status> Api::start() {
   grpc_log_ = std::make_unique<GrpcLog>(loop_.port(), denials_);
   denials_.start();
   calls_.start();
+  if (network_calls_) network_calls_->start();
   CO_TRY_STATUS(co_await offload(*doorman_, [this] { return open_doors(); }));
   watching_.spawn("health", watch_health());
   if (config_.tcp) {
@@ -99,7 +102,7 @@ Status Api::open_tcp() {
   TRY(auto serials, read_revoked(*config_.tcp, now));
   revoked_.set(std::move(serials));
   TRY_STATUS(check_listen(config_.tcp->listen));
-  TRY(auto door, Door::open_tcp(calls_, denials_, revoked_, *config_.tcp));
+  TRY(auto door, Door::open_tcp(*network_calls_, denials_, revoked_, *config_.tcp));
   doors_.push_back(std::move(door));
   return {};
 }
@@ -152,12 +155,14 @@ Task<> Api::stop() {
   watching_.cancel();
   co_await watching_.join();
   co_await calls_.cancel();
+  if (network_calls_) co_await network_calls_->cancel();
   Scope farewell(loop_, "farewell");
   farewell.spawn("cut", cut_slow_clients());
   (void)co_await offload(*doorman_, [this] {
     for (const auto& door : doors_) door->close();
   });
   co_await calls_.join();
+  if (network_calls_) co_await network_calls_->join();
   farewell.cancel();
   co_await farewell.join();
   doors_.clear();

@@ -51,6 +51,9 @@ class Api {
   std::unique_ptr<GrpcLog> grpc_log_;
   Revoked revoked_;
   Calls calls_;
+  // Of those who come over the network: with a bound of their own, so that nobody out there can
+  // keep the station's own people from a call. Null without [tcp].
+  std::unique_ptr<Calls> network_calls_;
   Scope watching_;
   std::vector<std::unique_ptr<Door>> doors_;
   std::string trouble_;  // with the certificates, as it was logged

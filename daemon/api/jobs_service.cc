@@ -26,9 +26,10 @@ std::vector<std::string> strings_of(const google::protobuf::RepeatedPtrField<std
 Task<Status> start_job(Calls& calls, Result<Caller> caller, const v1::StartJobRequest& request,
                        v1::StartJobResponse& response) {
   CO_TRY(const Caller who, std::move(caller));
-  CO_TRY(const EventId job, co_await calls.station().start_job(
-                                {request.request_id(), who.role, request.product(),
-                                 strings_of(request.slots()), request.once(), who.subject}));
+  CO_TRY(const EventId job,
+         co_await calls.station().start_job(
+             {request.request_id(), who.role, request.product(), strings_of(request.slots()),
+              request.once(), who.subject, request.work_order(), request.quantity()}));
   response.set_job(job.to_string());
   co_return Status();
 }
@@ -37,6 +38,14 @@ Task<Status> stop_job(Calls& calls, Result<Caller> caller, const v1::StopJobRequ
   CO_TRY(const Caller who, std::move(caller));
   CO_TRY(const EventId job, EventId::parse(request.job()));
   co_return co_await calls.station().stop_job({request.request_id(), who.role, job, who.subject});
+}
+
+Task<Status> acknowledge_slot(Calls& calls, Result<Caller> caller,
+                              const v1::AcknowledgeSlotRequest& request) {
+  CO_TRY(const Caller who, std::move(caller));
+  CO_TRY(const EventId attempt, EventId::parse(request.attempt()));
+  co_return co_await calls.station().acknowledge(
+      {request.request_id(), who.role, request.slot(), attempt, who.subject});
 }
 
 Task<Status> list_jobs(Calls& calls, v1::ListJobsResponse& response) {
@@ -75,8 +84,9 @@ Result<VerdictPage> read_verdicts(LedgerReader& reader, EventId job, EventId cur
 
 class JobWatch {
  public:
-  JobWatch(Calls& calls, Stream<v1::WatchJobResponse>& stream, EventId job)
-      : calls_(calls), stream_(stream), job_(job), cursor_(job) {}
+  // Verdicts that follow `after`.
+  JobWatch(Calls& calls, Stream<v1::WatchJobResponse>& stream, EventId job, EventId after)
+      : calls_(calls), stream_(stream), job_(job), cursor_(after) {}
 
   Task<Status> run() {
     CO_TRY_STATUS(co_await send_job());
@@ -120,6 +130,7 @@ class JobWatch {
       for (const AttemptRow& attempt : page.verdicts) {
         v1::WatchJobResponse update;
         *update.mutable_verdict() = to_proto(attempt);
+        update.set_token(update.verdict().ended_event());
         CO_TRY_STATUS(co_await stream_.write(std::move(update)));
         has_news_ = true;
       }
@@ -148,10 +159,28 @@ class JobWatch {
   std::map<std::string, std::uint64_t> slots_;  // revisions sent
 };
 
+// Where a watch of the job begins.
+Result<EventId> resume(LedgerReader& reader, EventId job, const std::string& token) {
+  if (token.empty()) return job;
+  TRY(const EventId after, EventId::parse(token));
+  const auto entry = reader.entry(after);
+  const auto* end = entry ? std::get_if<AttemptEnded>(&entry->event) : nullptr;
+  if (end != nullptr) {
+    TRY(const AttemptRow attempt, reader.attempt(end->attempt));
+    if (attempt.started.job == job) return after;
+  }
+  return Error(Code::kNotFound, "job {} has no verdict {}: begin with an empty token",
+               job.to_string(), token);
+}
+
 Task<Status> watch_job(Calls& calls, v1::WatchJobRequest request,
                        Stream<v1::WatchJobResponse>& stream) {
   CO_TRY(const EventId job, EventId::parse(request.job()));
-  JobWatch watch(calls, stream, job);
+  CO_TRY(const EventId after,
+         co_await calls.ask([job, token = request.after()](LedgerReader& reader) {
+           return resume(reader, job, token);
+         }));
+  JobWatch watch(calls, stream, job, after);
   co_return co_await watch.run();
 }
 
@@ -174,6 +203,16 @@ grpc::ServerUnaryReactor* JobsService::StopJob(grpc::CallbackServerContext* cont
       context, request, response,
       [this, caller = gate_.caller(*context->auth_context())](const auto& order, auto&) {
         return stop_job(calls_, caller, order);
+      });
+}
+
+grpc::ServerUnaryReactor* JobsService::AcknowledgeSlot(grpc::CallbackServerContext* context,
+                                                       const v1::AcknowledgeSlotRequest* request,
+                                                       v1::AcknowledgeSlotResponse* response) {
+  return calls_.unary<v1::AcknowledgeSlotRequest, v1::AcknowledgeSlotResponse>(
+      context, request, response,
+      [this, caller = gate_.caller(*context->auth_context())](const auto& order, auto&) {
+        return acknowledge_slot(calls_, caller, order);
       });
 }
 

@@ -31,6 +31,8 @@ constexpr std::array kTable = {
     Permission{"gang.v1.Jobs/StartJob", kOrders},
     // To stop a line that does harm is never wrong: quality may, too.
     Permission{"gang.v1.Jobs/StopJob", kOrders | kQuality},
+    // It takes somebody who has seen the board.
+    Permission{"gang.v1.Jobs/AcknowledgeSlot", kOperator | kEngineer | kQuality | kAdmin},
     Permission{"gang.v1.Jobs/ListJobs", kAll},
     Permission{"gang.v1.Jobs/WatchJob", kAll},
     Permission{"gang.v1.Units/GetUnit", kAll},

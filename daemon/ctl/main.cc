@@ -37,6 +37,10 @@ class CommandLine {
     app_.fallthrough();
     verb(app_, "station", "the station, and whether it takes boards", show_station);
     verb(app_, "slots", "the slots, and what is in them", list_slots);
+    CLI::App* seen =
+        verb(app_, "acknowledge", "say that you have seen the FAIL of a slot", acknowledge_slot);
+    seen->add_option("SLOT", arguments_.slot, "see gangctl slots")->required();
+    seen->add_option("--request", arguments_.request, "a name of your own for this order");
     add_jobs();
     add_units();
     add_ledger();
@@ -100,6 +104,8 @@ class CommandLine {
     start->add_option("PRODUCT", arguments_.product, "see gangctl station")->required();
     start->add_option("--slot", arguments_.slots, "this slot only; may be repeated");
     start->add_flag("--once", arguments_.once, "each slot takes one board, then the job ends");
+    start->add_option("--work-order", arguments_.work_order, "the MES's name for this work");
+    start->add_option("--quantity", arguments_.quantity, "end when so many units have passed");
     start->add_flag("--watch", arguments_.watch, "stay until the job has ended");
     start->add_option("--request", arguments_.request,
                       "a name of your own for this order: given again, it leads to the same job");

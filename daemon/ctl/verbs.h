@@ -1,6 +1,7 @@
 // What gangctl can do: a function for each verb.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,10 @@ struct Arguments {
   bool once = false;
   bool watch = false;
   std::string request;
+  std::string work_order;
+  std::uint64_t quantity = 0;
   std::string job;
+  std::string slot;
   std::string unit;
   std::string verdict;
   std::string image;
@@ -43,6 +47,7 @@ Exit list_slots(const Arguments& arguments);
 Exit start_job(const Arguments& arguments);
 Exit stop_job(const Arguments& arguments);
 Exit watch_job(const Arguments& arguments);
+Exit acknowledge_slot(const Arguments& arguments);
 Exit list_jobs(const Arguments& arguments);
 Exit show_unit(const Arguments& arguments);
 Exit list_units(const Arguments& arguments);

@@ -49,6 +49,8 @@ void fields_of(Visit& visit, E& event, const JobStarted*) {
   visit("once", event.once);
   visit("image_extents", event.image_extents);
   visit.optional("subject", event.subject);
+  visit.optional("work_order", event.work_order);
+  visit.optional("quantity", event.quantity);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& event, const JobEnded*) {
@@ -67,6 +69,7 @@ void fields_of(Visit& visit, E& event, const AttemptStarted*) {
   visit("numbers", event.numbers);
   visit("unit_extents", event.unit_extents);
   visit("nonce", event.nonce);
+  visit.optional("allowed_by", event.allowed_by);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& event, const AttemptEnded*) {
@@ -83,12 +86,26 @@ void fields_of(Visit& visit, E& event, const AttemptEnded*) {
   visit("loader", event.loader);
 }
 template <class Visit, class E>
+void fields_of(Visit& visit, E& lease, const SerialsLeased*) {
+  visit("pool", lease.pool);
+  visit("request", lease.request);
+  visit("first", lease.first);
+  visit("count", lease.count);
+}
+template <class Visit, class E>
 void fields_of(Visit& visit, E& event, const AccessDenied*) {
   visit("role", event.role);
   visit("subject", event.subject);
   visit("method", event.method);
   visit("reason", event.reason);
   visit("count", event.count);
+}
+template <class Visit, class E>
+void fields_of(Visit& visit, E& event, const AttemptAcknowledged*) {
+  visit("attempt", event.attempt);
+  visit("request", event.request);
+  visit("role", event.role);
+  visit.optional("subject", event.subject);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& number, const UnitNumber*) {
@@ -117,9 +134,10 @@ class Writer {
   void operator()(std::string_view name, const T& value) {
     members_.push_back({std::string(name), json(value)});
   }
-  // What older records do not have: an empty text is not written.
-  void optional(std::string_view name, const std::string& text) {
-    if (!text.empty()) (*this)(name, text);
+  // What older records do not have: they are written as they were.
+  template <class T>
+  void optional(std::string_view name, const T& value) {
+    if (value != T()) (*this)(name, value);
   }
   template <class T>
   static Json object(const T& value) {
@@ -163,7 +181,10 @@ class Reader {
   void operator()(std::string_view name, T& value) {
     if (const Json* member = json_.find(name)) read(*member, value);
   }
-  void optional(std::string_view name, std::string& text) { (*this)(name, text); }
+  template <class T>
+  void optional(std::string_view name, T& value) {
+    (*this)(name, value);
+  }
 
  private:
   static std::string text_of(const Json& json) {
@@ -236,8 +257,9 @@ UtcTime time_of(std::string_view text) {
 
 // In the order of the variant.
 constexpr std::array<std::string_view, std::variant_size_v<LedgerEvent>> kTypes = {
-    "ledger_began", "daemon_started",  "key_replaced",  "epoch_began",  "job_started",
-    "job_ended",    "attempt_started", "attempt_ended", "access_denied"};
+    "ledger_began",  "daemon_started",  "key_replaced",  "epoch_began",   "job_started",
+    "job_ended",     "attempt_started", "attempt_ended", "access_denied", "attempt_acknowledged",
+    "serials_leased"};
 
 template <std::size_t Index = 0>
 LedgerEvent event_of_type(std::size_t index) {

@@ -84,6 +84,8 @@ struct JobStarted {
   bool once = false;                  // each slot takes one board, then the job ends
   std::vector<Extent> image_extents;  // the same in every unit
   std::string subject = {};           // of the certificate of who asked; empty for a socket
+  std::string work_order = {};        // the MES's name for it; empty: it has none
+  std::uint64_t quantity = 0;         // so many units are to pass, then the job ends; 0: any number
   bool operator==(const JobStarted&) const = default;
 };
 
@@ -105,6 +107,9 @@ struct AttemptStarted {
   std::vector<UnitNumber> numbers;   // the unit's; the same ones at each attempt
   std::vector<Extent> unit_extents;  // what is this unit's alone
   std::string nonce;                 // hexadecimal; a device's proof of this attempt carries it
+  // Who allowed it: `mes`; `lease`: the MES could not be asked, and had given numbers beforehand.
+  // Empty: nobody was asked.
+  std::string allowed_by = {};
   bool operator==(const AttemptStarted&) const = default;
 };
 
@@ -123,6 +128,15 @@ struct AttemptEnded {
   bool operator==(const AttemptEnded&) const = default;
 };
 
+// The MES has given this station numbers. Durable before the first of them is used.
+struct SerialsLeased {
+  std::string pool;
+  std::string request;  // who asks again with the same gets the same numbers
+  std::uint64_t first = 0;
+  std::uint64_t count = 0;
+  bool operator==(const SerialsLeased&) const = default;
+};
+
 // Somebody was refused. What was refused more often is told once, with its count.
 struct AccessDenied {
   std::string role;     // empty: nobody knows
@@ -133,9 +147,19 @@ struct AccessDenied {
   bool operator==(const AccessDenied&) const = default;
 };
 
+// Somebody has seen that a unit failed, and has said so.
+struct AttemptAcknowledged {
+  EventId attempt;
+  std::string request;
+  std::string role;     // who said so
+  std::string subject;  // of the certificate; empty for a socket or the page
+  bool operator==(const AttemptAcknowledged&) const = default;
+};
+
 // Not to be taken for Event, which the loop is woken by.
-using LedgerEvent = std::variant<LedgerBegan, DaemonStarted, KeyReplaced, EpochBegan, JobStarted,
-                                 JobEnded, AttemptStarted, AttemptEnded, AccessDenied>;
+using LedgerEvent =
+    std::variant<LedgerBegan, DaemonStarted, KeyReplaced, EpochBegan, JobStarted, JobEnded,
+                 AttemptStarted, AttemptEnded, AccessDenied, AttemptAcknowledged, SerialsLeased>;
 
 // As records have it: `2026-11-21T08:15:00.000250Z`.
 std::string utc_text(UtcTime time);

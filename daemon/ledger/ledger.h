@@ -16,11 +16,30 @@
 
 namespace gangd {
 
+struct FailedAttempt {
+  EventId attempt;
+  EventId end;
+};
+
+// Numbers of a pool that the MES gave this station: `count` of them from `first` on. Those before
+// `next` are given to units, or lost.
+struct SerialLease {
+  EventId event;
+  std::string pool;
+  std::uint64_t first = 0;
+  std::uint64_t count = 0;
+  std::uint64_t next = 0;
+  bool operator==(const SerialLease&) const = default;
+};
+
 // What a station must know to go on where it was.
 struct LedgerState {
   std::vector<EventId> open_jobs;                  // started and not ended
   std::vector<EventId> open_attempts;              // the same
   std::map<std::string, std::uint64_t> pool_next;  // the lowest index never given, by pool
+  // Attempts that were the last in their slot, failed, and nobody has acknowledged.
+  std::vector<FailedAttempt> unacknowledged;
+  std::vector<SerialLease> leases;  // all that there were, oldest first
 };
 
 // One unit, from all its attempts.
@@ -62,6 +81,12 @@ class Ledger {
   // A UID other than `uid` that has this number, of any pool; nothing when there is none.
   virtual Task<Result<std::optional<std::string>>> other_holder(std::string number,
                                                                 std::string uid) = 0;
+  // How far an outbox has got: its receiver has all up to this event. {0, 0} when it never kept it.
+  // No part of the record: an outbox whose cursor is lost begins anew.
+  virtual Task<Result<EventId>> cursor(std::string outbox) = 0;
+  // Durable when it returns. A failure leaves the ledger as it is.
+  virtual Task<Status> keep_cursor(std::string outbox, EventId cursor) = 0;
+
   // Nothing when this UID was never seen.
   virtual Task<Result<std::optional<UnitRow>>> unit(std::string uid) = 0;
 };

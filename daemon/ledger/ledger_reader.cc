@@ -189,11 +189,13 @@ Result<JobRow> LedgerReader::job(EventId id) {
       connection_->database.prepare(
           "SELECT count(*) FILTER (WHERE verdict = 'PASS'),"
           " count(*) FILTER (WHERE verdict = 'FAIL'),"
-          " count(*) FILTER (WHERE verdict = 'UNKNOWN') FROM attempt WHERE job_n = ?"));
+          " count(*) FILTER (WHERE verdict = 'UNKNOWN'),"
+          " count(DISTINCT uid) FILTER (WHERE verdict = 'PASS') FROM attempt WHERE job_n = ?"));
   TRY_STATUS(counts.bind(0, id.n).step());
   job.passed = counts.integer(0);
   job.failed = counts.integer(1);
   job.unknown = counts.integer(2);
+  job.units_passed = counts.integer(3);
   return job;
 }
 

@@ -31,6 +31,7 @@ struct JobRow {
   std::uint64_t passed = 0;
   std::uint64_t failed = 0;
   std::uint64_t unknown = 0;
+  std::uint64_t units_passed = 0;
 };
 
 struct UnitFilter {

@@ -1,5 +1,7 @@
 #include "ledger/ledger_writer.h"
 
+#include "ledger/leases.h"
+#include "ledger/outbox_cursor.h"
 #include "ledger/projections.h"
 #include "ledger/small_file.h"
 
@@ -17,6 +19,22 @@ Result<std::vector<EventId>> ids(Database& database, std::string_view select) {
     TRY(const bool has_row, rows.step());
     if (!has_row) return found;
     found.push_back({static_cast<std::uint32_t>(rows.integer(0)), rows.integer(1)});
+  }
+}
+
+Result<std::vector<FailedAttempt>> unacknowledged(Database& database) {
+  std::vector<FailedAttempt> found;
+  TRY(Statement rows,
+      database.prepare(
+          "SELECT first.epoch, n, last.epoch, end_n FROM attempt "
+          "JOIN event AS first ON first.seq = n JOIN event AS last ON last.seq = end_n "
+          "WHERE verdict = 'FAIL' AND acknowledged_n IS NULL AND n = "
+          "(SELECT max(n) FROM attempt AS newest WHERE newest.slot = attempt.slot) ORDER BY n"));
+  while (true) {
+    TRY(const bool has_row, rows.step());
+    if (!has_row) return found;
+    found.push_back({{static_cast<std::uint32_t>(rows.integer(0)), rows.integer(1)},
+                     {static_cast<std::uint32_t>(rows.integer(2)), rows.integer(3)}});
   }
 }
 
@@ -60,6 +78,9 @@ Status LedgerWriter::open_file(UtcTime now) {
   } else {
     TRY_STATUS(begin_ledger(now));
   }
+  // Ledgers that were begun before there was a MES have neither.
+  TRY_STATUS(ensure_leases(*database_));
+  TRY_STATUS(ensure_outbox_cursors(*database_));
   TRY_STATUS(check_end());
   TRY_STATUS(check_signature());
   return check_noted();
@@ -202,6 +223,16 @@ Status LedgerWriter::insert(const std::vector<LedgerEvent>& events, UtcTime now)
   return insert_head(*database_, signed_head_);
 }
 
+Result<EventId> LedgerWriter::cursor(const std::string& outbox) {
+  if (!database_) return Error(Code::kClosed, "the ledger is not open");
+  return read_outbox_cursor(*database_, outbox);
+}
+
+Status LedgerWriter::keep_cursor(const std::string& outbox, EventId cursor) {
+  if (!database_) return Error(Code::kClosed, "the ledger is not open");
+  return write_outbox_cursor(*database_, outbox, cursor);
+}
+
 Result<LedgerState> LedgerWriter::state() {
   LedgerState state;
   TRY(state.open_jobs, ids(*database_,
@@ -210,6 +241,8 @@ Result<LedgerState> LedgerWriter::state() {
   TRY(state.open_attempts, ids(*database_,
                                "SELECT epoch, n FROM attempt JOIN event ON seq = n "
                                "WHERE end_n IS NULL ORDER BY n"));
+  TRY(state.unacknowledged, unacknowledged(*database_));
+  TRY(state.leases, read_leases(*database_));
   TRY(Statement pools, database_->prepare("SELECT pool, next FROM pool"));
   while (true) {
     TRY(const bool has_row, pools.step());

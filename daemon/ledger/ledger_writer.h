@@ -26,6 +26,10 @@ class LedgerWriter {
   // nothing is known of them, and open() must come before the next.
   Result<EventId> commit(const std::vector<LedgerEvent>& events, UtcTime now);
 
+  // As Ledger's functions of these names.
+  Result<EventId> cursor(const std::string& outbox);
+  Status keep_cursor(const std::string& outbox, EventId cursor);
+
   // Of the newest durable event that this writer knows.
   EventId newest() const { return head_.id; }
 

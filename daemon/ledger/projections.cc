@@ -5,6 +5,8 @@
 #include <array>
 #include <string_view>
 
+#include "ledger/leases.h"
+
 namespace gangd {
 namespace {
 
@@ -30,8 +32,12 @@ constexpr std::string_view kCreate = R"(
     slot TEXT NOT NULL,
     uid TEXT NOT NULL,
     end_n INTEGER,
-    verdict TEXT) STRICT;
+    verdict TEXT,
+    acknowledged_n INTEGER) STRICT;
   CREATE INDEX attempt_open ON attempt(n) WHERE end_n IS NULL;
+  CREATE INDEX attempt_of_slot ON attempt(slot, n);
+  CREATE INDEX attempt_unseen ON attempt(slot, n)
+    WHERE verdict = 'FAIL' AND acknowledged_n IS NULL;
   CREATE INDEX attempt_of_job ON attempt(job_n, verdict);
   CREATE INDEX attempt_of_uid ON attempt(uid, n);
   CREATE TABLE unit(
@@ -67,15 +73,16 @@ struct Table {
   std::string_view name;
   std::string_view key;
 };
-constexpr std::array<Table, 9> kTables = {{{"key_event", "n"},
-                                           {"job", "n"},
-                                           {"job_image", "sha256, job_n"},
-                                           {"request", "request"},
-                                           {"attempt", "n"},
-                                           {"unit", "uid"},
-                                           {"number", "pool, place"},
-                                           {"pool", "pool"},
-                                           {"measured", "attempt_n, address, size, name"}}};
+constexpr std::array<Table, 10> kTables = {{{"key_event", "n"},
+                                            {"job", "n"},
+                                            {"job_image", "sha256, job_n"},
+                                            {"request", "request"},
+                                            {"attempt", "n"},
+                                            {"unit", "uid"},
+                                            {"number", "pool, place"},
+                                            {"pool", "pool"},
+                                            {"lease", "n"},
+                                            {"measured", "attempt_n, address, size, name"}}};
 
 Error contradiction(const Entry& entry, std::string_view what) {
   return {Code::kMismatch, "event {} contradicts those before it: {}", entry.id.to_string(), what};
@@ -107,6 +114,8 @@ Status project_event(Database& database, const Entry& entry, const KeyReplaced&)
 }
 
 Status project_event(Database& database, const Entry&, const EpochBegan& epoch) {
+  // What is left of a lease may have been given behind the copy, too.
+  TRY_STATUS(database.execute("DELETE FROM lease"));
   TRY(Statement update, database.prepare("UPDATE pool SET next = next + ?"));
   return update.bind(0, epoch.skipped).run();
 }
@@ -153,7 +162,8 @@ Status project_number(Database& database, const Entry& entry, const std::string&
 }
 
 Status project_event(Database& database, const Entry& entry, const AttemptStarted& attempt) {
-  TRY(Statement insert, database.prepare("INSERT INTO attempt VALUES(?, ?, ?, ?, NULL, NULL)"));
+  TRY(Statement insert,
+      database.prepare("INSERT INTO attempt VALUES(?, ?, ?, ?, NULL, NULL, NULL)"));
   insert.bind(0, entry.id.n).bind(1, attempt.job.n).bind(2, attempt.slot).bind(3, attempt.uid);
   TRY_STATUS(insert.run());
   if (attempt.uid.empty()) return {};
@@ -187,6 +197,20 @@ Status project_event(Database& database, const Entry& entry, const AttemptEnded&
   return {};
 }
 
+Status project_event(Database& database, const Entry& entry, const AttemptAcknowledged& seen) {
+  // Two who say so at once: the first counts.
+  TRY(Statement update,
+      database.prepare("UPDATE attempt SET acknowledged_n = coalesce(acknowledged_n, ?) "
+                       "WHERE n = ? AND verdict = 'FAIL' RETURNING n"));
+  TRY(const bool has_failed, update.bind(0, entry.id.n).bind(1, seen.attempt.n).step());
+  if (!has_failed) return contradiction(entry, "its attempt has not failed");
+  return project_request(database, entry, seen.request);
+}
+
+Status project_event(Database& database, const Entry& entry, const SerialsLeased& lease) {
+  return project_lease(database, entry.id, lease);
+}
+
 // All columns of a row, for comparing.
 std::string row_text(const Statement& row) {
   std::string text;
@@ -217,7 +241,8 @@ Status compare_table(Database& kept, Database& made, const Table& table) {
 }  // namespace
 
 Status create_projections(Database& database) {
-  return database.execute(std::string(kCreate));
+  TRY_STATUS(database.execute(std::string(kCreate)));
+  return ensure_leases(database);
 }
 
 Status drop_projections(Database& database) {

@@ -88,6 +88,15 @@ Task<Result<std::optional<std::string>>> SqliteLedger::other_holder(std::string 
   co_return co_await ask([=](LedgerReader& reader) { return reader.other_holder(number, uid); });
 }
 
+Task<Result<EventId>> SqliteLedger::cursor(std::string outbox) {
+  co_return co_await offload(*write_worker_, [this, outbox] { return writer_.cursor(outbox); });
+}
+
+Task<Status> SqliteLedger::keep_cursor(std::string outbox, EventId cursor) {
+  co_return co_await offload(*write_worker_,
+                             [=, this] { return writer_.keep_cursor(outbox, cursor); });
+}
+
 Task<Result<std::optional<UnitRow>>> SqliteLedger::unit(std::string uid) {
   co_return co_await ask([uid](LedgerReader& reader) { return reader.unit(uid); });
 }

@@ -37,6 +37,8 @@ class SqliteLedger final : public Ledger {
   Task<Result<std::optional<Entry>>> request(std::string request) override;
   Task<Result<std::optional<std::string>>> other_holder(std::string number,
                                                         std::string uid) override;
+  Task<Result<EventId>> cursor(std::string outbox) override;
+  Task<Status> keep_cursor(std::string outbox, EventId cursor) override;
   Task<Result<std::optional<UnitRow>>> unit(std::string uid) override;
 
  private:

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
+#include <ctime>
 #include <deque>
 #include <thread>
 
@@ -128,7 +129,18 @@ std::uint64_t EpollPort::random() {
   return value;
 }
 
+void EpollPort::nap_until(Instant deadline) {
+  const Instant until = std::min(deadline, looked_ + gather_);
+  if (gather_ == Duration::zero() || until <= now()) return;
+  // The clock of now(). A signal ends it early, which does no harm.
+  const auto time = until.time_since_epoch();
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
+  const timespec end{.tv_sec = seconds.count(), .tv_nsec = (time - seconds).count()};
+  (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, nullptr);
+}
+
 bool EpollPort::wait(Instant deadline) {
+  nap_until(deadline);
   timespec timeout{};
   const bool forever = deadline == Instant::max();
   if (const Duration left = deadline - now(); !forever && left > Duration::zero()) {
@@ -142,6 +154,7 @@ bool EpollPort::wait(Instant deadline) {
   const int count = epoll_pwait2(epoll_fd_, found.data(), static_cast<int>(found.size()),
                                  forever ? nullptr : &timeout, nullptr);
   CHECK(count >= 0 || errno == EINTR, "epoll_pwait2: {}", std::strerror(errno));
+  if (gather_ > Duration::zero()) looked_ = now();
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = found[static_cast<std::size_t>(i)];
     if (event.data.ptr == nullptr) {

@@ -30,6 +30,10 @@ class EpollPort final : public Port {
     int fd_ = -1;
   };
 
+  // Looks for events at most once in so long, or when a timer is due: those that come meanwhile are
+  // handled together, and cost less. 0, as in the beginning: at once.
+  void gather(Duration pause) { gather_ = pause; }
+
   // kIo when the kernel gives no more descriptors.
   static Result<std::unique_ptr<EpollPort>> open(AsyncLog& log);
   ~EpollPort() override;
@@ -53,11 +57,15 @@ class EpollPort final : public Port {
   EpollPort(AsyncLog& log, int epoll_fd, int wake_fd);
 
   void take_posted();
+  void nap_until(Instant deadline);
 
   AsyncLog& log_;
   const int epoll_fd_;
   const int wake_fd_;
-  LinkedList<Event> arrived_;  // loop thread only
+  // Loop thread only.
+  LinkedList<Event> arrived_;
+  Duration gather_{};
+  Instant looked_{};
 
   std::mutex mutex_;  // guards what follows
   std::vector<Event*> posted_;

@@ -7,6 +7,25 @@ namespace {
 
 constexpr std::int64_t kAddressMax = 0xffff'ffff;
 constexpr std::int64_t kMinutesDefault = 30;
+constexpr std::int64_t kAheadDefault = 100;
+constexpr std::int64_t kAheadMax = 1'000'000;
+
+// Who counts the pool.
+Status parse_source(TomlTable& table, ProductSerial& serial) {
+  TRY(const std::string from, table.text_or("from", "station"));
+  if (from != "station" && from != "mes") {
+    return table.error_at("from", "\"from\" must be \"station\" or \"mes\"");
+  }
+  serial.from_mes = from == "mes";
+  if (serial.from_mes) {
+    TRY(const std::int64_t ahead, table.integer_or("ahead", 1, kAheadMax, kAheadDefault));
+    serial.ahead = static_cast<std::uint64_t>(ahead);
+    return {};
+  }
+  TRY(const std::int64_t first, table.integer_or("first", 0, 999'999'999'999'999, 1));
+  serial.first = static_cast<std::uint64_t>(first);
+  return {};
+}
 
 Result<std::uint16_t> usb_id(TomlTable& table, const std::string& key) {
   TRY(const std::int64_t id, table.integer(key, 1, 0xffff));
@@ -27,12 +46,11 @@ Result<ProductSerial> parse_serial(TomlTable& table) {
   TRY(serial.pool, table.text("pool"));
   TRY(serial.prefix, table.text_or("prefix", ""));
   TRY(const std::int64_t digits, table.integer("digits", 1, 15));
-  TRY(const std::int64_t first, table.integer_or("first", 0, 999'999'999'999'999, 1));
+  TRY_STATUS(parse_source(table, serial));
   TRY(const std::int64_t address, table.integer("address", 0, kAddressMax));
   TRY(const std::int64_t size, table.integer("size", 1, 4096));
   TRY_STATUS(table.finish());
   serial.digits = static_cast<int>(digits);
-  serial.first = static_cast<std::uint64_t>(first);
   serial.address = static_cast<std::uint32_t>(address);
   serial.size = static_cast<std::uint32_t>(size);
   if (!serial.text(serial.first)) {

@@ -19,7 +19,7 @@ struct ProductImage {
   std::uint32_t address = 0;
 };
 
-// A serial number for each unit, from a pool of the station that counts up.
+// A serial number for each unit, from a pool that the station counts up, or the MES.
 struct ProductSerial {
   std::string pool;
   std::string prefix;
@@ -27,6 +27,8 @@ struct ProductSerial {
   std::uint64_t first = 0;
   std::uint32_t address = 0;
   std::uint32_t size = 0;  // of its field in the unit: the text, then 0xFF
+  bool from_mes = false;
+  std::uint64_t ahead = 0;  // so many numbers of the MES are kept ready
 
   // `GD000017`. kExhausted when the number has more digits than there are.
   Result<std::string> text(std::uint64_t index) const;

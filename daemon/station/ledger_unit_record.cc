@@ -11,14 +11,18 @@ using namespace std::chrono_literals;
 
 // An operator who sees nothing happen for longer pulls the board.
 constexpr Duration kMesLimit = 30s;
+// An answer that was lost comes when it is asked for again.
+constexpr int kAsksMax = 2;
 
 }  // namespace
 
-LedgerUnitRecord::LedgerUnitRecord(Records& records, MesLink& mes, const Product& product,
-                                   Place place, OnProgress on_progress)
+LedgerUnitRecord::LedgerUnitRecord(Records& records, MesLink& mes, SerialSupply& serials,
+                                   const Product& product, Place place, OnProgress on_progress)
     : records_(records),
       mes_(mes),
+      serials_(serials),
       product_(product),
+      work_order_(std::move(place.work_order)),
       on_progress_(std::move(on_progress)),
       started_{place.job, std::move(place.slot), std::move(place.path), "", {}, {}, ""} {}
 
@@ -31,9 +35,7 @@ Task<Result<BegunUnit>> LedgerUnitRecord::begin(std::string uid) {
   started_.uid = uid;
   CO_TRY_STATUS(records_.claim_unit(uid, started_.slot));
   claimed_ = true;
-  CO_TRY_STATUS(
-      (co_await with_timeout(kMesLimit, mes_.authorize({uid, product_.name, started_.slot})))
-          .with_context("MES"));
+  CO_TRY_STATUS(co_await ask_mes());
   CO_TRY(const std::optional<UnitRow> unit, co_await find_unit(uid));
   BegunUnit begun;
   if (!unit) {
@@ -59,6 +61,28 @@ Task<Result<BegunUnit>> LedgerUnitRecord::begin(std::string uid) {
   co_return begun;
 }
 
+Task<Status> LedgerUnitRecord::ask_mes() {
+  if (!mes_.is_there()) co_return Status();
+  const MesUnit unit = {started_.uid, product_.name, started_.slot, started_.job, work_order_};
+  Status answer;
+  for (int asks = 0; asks < kAsksMax; ++asks) {
+    answer = co_await with_timeout(kMesLimit, mes_.authorize(unit));
+    if (!answer.failed_with(Code::kTimeout)) break;
+  }
+  if (answer) {
+    started_.allowed_by = "mes";
+  } else if (!answer.failed_with(Code::kTimeout)) {
+    co_return std::move(answer).with_context("MES");
+  } else if (product_.serial && product_.serial->from_mes) {
+    // It gave the numbers for units that are built while it cannot be asked.
+    started_.allowed_by = "lease";
+  } else {
+    failed_to_begin_ = true;
+    co_return std::move(answer).with_context("MES");
+  }
+  co_return Status();
+}
+
 Task<Result<std::optional<UnitRow>>> LedgerUnitRecord::find_unit(std::string uid) {
   auto unit = co_await records_.ledger().unit(std::move(uid));
   failed_to_begin_ = !unit && !unit.failed_with(Code::kCancelled);
@@ -77,9 +101,16 @@ Result<UnitNumber> LedgerUnitRecord::number_for(const std::optional<UnitRow>& un
                    number.value, serial.size);
     }
   }
+  TRY_STATUS(records_.check_pool(serial.pool, serial.from_mes));
   UnitNumber number;
   number.pool = serial.pool;
-  number.index = records_.take_index(serial.pool, serial.first);
+  if (serial.from_mes) {
+    auto index = serials_.take(serial.pool);
+    failed_to_begin_ = !index;
+    TRY(number.index, std::move(index));
+  } else {
+    number.index = records_.take_index(serial.pool, serial.first);
+  }
   TRY(number.value, serial.text(number.index));
   return number;
 }
@@ -116,6 +147,7 @@ Task<Status> LedgerUnitRecord::begin_late() {
   started_.numbers.clear();
   started_.unit_extents.clear();
   started_.nonce.clear();
+  started_.allowed_by.clear();
   CO_TRY(id_, co_await records_.append_surely(started_));
   co_return Status();
 }

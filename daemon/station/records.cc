@@ -28,6 +28,13 @@ bool is_record_of(const Entry& entry, const LedgerEvent& event) {
   return encode_entry(entry) == encode_entry({entry.id, entry.station, entry.at, event});
 }
 
+Error no_attempt(EventId id) {
+  return {Code::kMismatch,
+          "{} is no attempt that ended: type gangctl ledger verify, and rebuild if the events are "
+          "right",
+          id.to_string()};
+}
+
 }  // namespace
 
 Records::Records(Loop& loop, Ledger& ledger, std::function<void()> changed)
@@ -35,6 +42,7 @@ Records::Records(Loop& loop, Ledger& ledger, std::function<void()> changed)
 
 Task<Status> Records::open(std::string version) {
   CO_TRY(LedgerState state, co_await ledger_.open());
+  unacknowledged_ = state.unacknowledged;
   CO_TRY_STATUS(co_await end_the_dead({DaemonStarted{std::move(version)}}, std::move(state)));
   in_order_ = true;
   mending_.spawn("mend", mend());
@@ -58,6 +66,7 @@ Task<Status> Records::end_the_dead(std::vector<LedgerEvent> first, LedgerState s
     if (!alive_.contains(job)) events.emplace_back(JobEnded{job, "", "gangd", "interrupted"});
   }
   pool_next_ = std::move(state.pool_next);
+  leased_.restore(std::move(state.leases), ledger_.newest().epoch);
   if (events.empty()) co_return Status();
   const auto id = co_await ledger_.append(std::move(events));
   co_return id ? Status() : Status(id.error());
@@ -70,6 +79,22 @@ Task<Result<bool>> Records::is_alive(EventId attempt) {
   CO_TRY(const Entry entry, co_await ledger_.entry(attempt));
   co_return std::ranges::any_of(
       insisting_, [&](const LedgerEvent* event) { return is_record_of(entry, *event); });
+}
+
+Task<Result<std::vector<AttemptOutcome>>> Records::unacknowledged_fails() {
+  std::vector<AttemptOutcome> outcomes;
+  for (const FailedAttempt& failed : unacknowledged_) {
+    CO_TRY(const Entry started, co_await ledger_.entry(failed.attempt));
+    CO_TRY(const Entry ended, co_await ledger_.entry(failed.end));
+    const auto* start = std::get_if<AttemptStarted>(&started.event);
+    const auto* end = std::get_if<AttemptEnded>(&ended.event);
+    if (start == nullptr || end == nullptr) co_return no_attempt(failed.attempt);
+    CO_TRY(const Entry job, co_await ledger_.entry(start->job));
+    const auto* order = std::get_if<JobStarted>(&job.event);
+    if (order == nullptr) co_return no_attempt(failed.attempt);
+    outcomes.push_back(make_outcome(*start, order->image_extents, *end, ended.id));
+  }
+  co_return outcomes;
 }
 
 Task<Result<EventId>> Records::append(LedgerEvent event) {
@@ -168,6 +193,8 @@ void Records::note(const LedgerEvent& event, EventId id) {
     alive_.erase(attempt->attempt);
   } else if (const auto* job = std::get_if<JobEnded>(&event)) {
     alive_.erase(job->job);
+  } else if (const auto* lease = std::get_if<SerialsLeased>(&event)) {
+    leased_.add({id, lease->pool, lease->first, lease->count, lease->first});
   }
 }
 
@@ -175,6 +202,21 @@ std::uint64_t Records::take_index(const std::string& pool, std::uint64_t first) 
   std::uint64_t& next = pool_next_[pool];
   next = std::max(next, first);
   return next++;
+}
+
+Status Records::check_pool(const std::string& pool, bool from_mes) const {
+  if (!from_mes && leased_.has(pool)) {
+    return Error(Code::kInvalid,
+                 "pool \"{}\" is the MES's: say from = \"mes\" in the product's [serial], or name "
+                 "another pool",
+                 pool);
+  }
+  if (from_mes && !leased_.has(pool) && pool_next_.contains(pool)) {
+    return Error(Code::kInvalid,
+                 "pool \"{}\" was counted by this station: name another pool for the MES's numbers",
+                 pool);
+  }
+  return {};
 }
 
 Nonce Records::make_nonce() {

@@ -12,6 +12,8 @@
 #include "loop/loop.h"
 #include "loop/scope.h"
 #include "loop/signal.h"
+#include "station/leased_serials.h"
+#include "station/view.h"
 #include "wire/wire.h"
 
 namespace gangd {
@@ -33,6 +35,9 @@ class Records {
 
   Ledger& ledger() { return ledger_; }
 
+  // The FAILs that the life before left, and nobody has acknowledged.
+  Task<Result<std::vector<AttemptOutcome>>> unacknowledged_fails();
+
   // Tries once. An error: nobody may act as if it had happened.
   Task<Result<EventId>> append(LedgerEvent event);
   // Does not return before the event is durable, however long the ledger is out of order; kClosed
@@ -42,6 +47,11 @@ class Records {
   // The lowest number of the pool that nobody has, and at least `first`. It is given with the
   // append() that follows without an await between.
   std::uint64_t take_index(const std::string& pool, std::uint64_t first);
+
+  // Numbers of the MES's pools, given in the same way.
+  LeasedSerials& leased() { return leased_; }
+  // A pool is counted by the station or by the MES, and never by the other. kInvalid.
+  Status check_pool(const std::string& pool, bool from_mes) const;
 
   // Never the same twice.
   Nonce make_nonce();
@@ -77,6 +87,8 @@ class Records {
   std::set<EventId> alive_;                    // jobs and attempts of this life that have not ended
   std::vector<const LedgerEvent*> insisting_;  // what append_surely() works on
   std::map<std::string, std::uint64_t> pool_next_;
+  std::vector<FailedAttempt> unacknowledged_;
+  LeasedSerials leased_;
   std::map<std::string, std::string> units_;    // in work, to the slot
   std::map<std::string, std::string> numbers_;  // in work, to the unit
 };

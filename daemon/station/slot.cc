@@ -13,12 +13,13 @@ using namespace std::chrono_literals;
 
 constexpr Duration kPrepareLimit = 30s;
 constexpr Duration kOpenLimit = 10s;
+constexpr std::string_view kAcknowledgeFirst =
+    "another board is in the slot: acknowledge the FAIL of the one before it first";
 
 }  // namespace
 
 Slot::Slot(Floor& floor, SlotConfig config) : floor_(floor), config_(std::move(config)) {
-  view_.name = config_.name;
-  view_.path = config_.path.to_string();
+  view_ = blank_view();
 }
 
 Slot::~Slot() {
@@ -50,21 +51,16 @@ void Slot::wait_for_board(const UsbDevice* device, Job* job) {
     shown();
   }
   const std::string stop = stop_hint(job);
-  if (device == nullptr) {
-    if (view_.state == SlotState::kEmpty) {
-      set_state(SlotState::kEmpty, stop);
-      return;
-    }
-    // A board that was pulled in the middle must not take its verdict along unseen.
-    if (view_.state == SlotState::kEnded && !seen_since_end_) return;
-    forget_board();
-    view_.hint = stop;
-    shown();
-    return;
-  }
+  if (device == nullptr) return empty_slot(stop);
   // A verdict stands until its board has gone, or another job wants the board.
   const bool is_done = device->arrival == done_arrival_;
   seen_since_end_ |= is_done && !pulled_;
+  // Begun anew at once, a FAIL would be gone before anybody saw it, and the wrong board of the two
+  // could go on down the line. So the next one waits, and begins when it is acknowledged.
+  if (view_.acknowledgement == Acknowledgement::kWanted) {
+    set_state(SlotState::kEnded, is_done ? "" : std::string(kAcknowledgeFirst));
+    return;
+  }
   if (is_done && (job == nullptr || job->view.id == done_job_)) return;
   // Whatever becomes of this board, a verdict that is still there is not its own.
   if (view_.state == SlotState::kEnded) forget_board();
@@ -77,14 +73,42 @@ void Slot::wait_for_board(const UsbDevice* device, Job* job) {
 
 std::string Slot::stop_hint(const Job* job) {
   if (job == nullptr || job->view.id != stopped_job_) stopped_job_.reset();
+  return stop_text();
+}
+
+std::string Slot::stop_text() const {
   if (!stopped_job_) return "";
   return fmt::format("stopped: {}; then stop the job and start another", stopped_why_);
 }
 
+void Slot::empty_slot(const std::string& stop) {
+  if (view_.state == SlotState::kEmpty) {
+    set_state(SlotState::kEmpty, stop);
+    return;
+  }
+  if (view_.acknowledgement == Acknowledgement::kWanted) {
+    set_state(SlotState::kEnded, stop);
+    return;
+  }
+  // A board that was pulled in the middle must not take its verdict along unseen.
+  const bool is_seen = seen_since_end_ || view_.acknowledgement == Acknowledgement::kGiven;
+  if (view_.state == SlotState::kEnded && !is_seen) return;
+  forget_board();
+  view_.hint = stop;
+  shown();
+}
+
+SlotView Slot::blank_view() const {
+  SlotView view;
+  view.name = config_.name;
+  view.path = config_.path.to_string();
+  view.row = config_.row;
+  view.column = config_.column;
+  return view;
+}
+
 void Slot::forget_board() {
-  SlotView empty;
-  empty.name = config_.name;
-  empty.path = config_.path.to_string();
+  SlotView empty = blank_view();
   empty.job = view_.job;
   empty.revision = view_.revision;
   view_ = std::move(empty);
@@ -102,24 +126,33 @@ bool Slot::is_due(const UsbDevice& device, const Job* job) {
     set_state(SlotState::kForeign,
               fmt::format("{:04x}:{:04x} is plugged in; {} is {:04x}:{:04x}", device.vendor,
                           device.product, product.name, product.vendor, product.product));
+  } else if (job->may_be_complete()) {
+    set_state(SlotState::kWaiting, "the boards at work complete the job, if they pass");
   } else if (!floor_.records.in_order()) {
     set_state(SlotState::kWaiting, floor_.records.trouble());
   } else {
-    return true;
+    return !is_held(device);
   }
   return false;
+}
+
+bool Slot::is_held(const UsbDevice& device) const {
+  return device.arrival == held_arrival_ && floor_.loop.now() < held_until_ &&
+         floor_.serials.leases() == held_leases_;
 }
 
 void Slot::begin(const UsbDevice& device, Job& job) {
   phase_ = Phase::kWorking;
   job_ = &job;
+  ++job.at_work;
   arrival_ = device.arrival;
   began_ = floor_.loop.now();
+  held_leases_ = floor_.serials.leases();
   attempt_ = Attempt();
   forget_board();
   set_state(SlotState::kRunning, "");
-  unit_.emplace(floor_.records, floor_.mes, job.recipe->product(),
-                LedgerUnitRecord::Place{job.view.id, name(), view_.path},
+  unit_.emplace(floor_.records, floor_.mes, floor_.serials, job.recipe->product(),
+                LedgerUnitRecord::Place{job.view.id, name(), view_.path, job.view.work_order},
                 [this](std::string_view step, std::uint64_t done, std::uint64_t total) {
                   view_.step = step;
                   view_.bytes_done = done;
@@ -163,12 +196,7 @@ Task<> Slot::record() {
   co_await working_->join();
   working_.reset();
   if (unit_->failed_to_begin()) {
-    // Nothing was changed in the board, and nothing is on record: it waits for the ledger.
-    unit_.reset();
-    job_ = nullptr;
-    phase_ = Phase::kIdle;
-    set_state(SlotState::kWaiting, floor_.records.trouble());
-    floor_.look();
+    hold();
     co_return;
   }
   // If the station stops while the ledger is out of order, there is no record, and so no verdict:
@@ -183,8 +211,25 @@ Task<> Slot::record() {
   seen_since_end_ = false;
   pulled_ = attempt_.error && attempt_.error->code() == Code::kUnplugged;
   done_job_ = job_->view.id;
+  --job_->at_work;
   job_ = nullptr;
   phase_ = Phase::kIdle;
+  floor_.look();
+}
+
+void Slot::hold() {
+  const bool waits_for_mes = floor_.records.in_order();
+  if (waits_for_mes) {
+    held_arrival_ = arrival_;
+    held_until_ = floor_.loop.now() + kHoldPause;
+    floor_.look_later();
+  }
+  unit_.reset();
+  --job_->at_work;
+  job_ = nullptr;
+  phase_ = Phase::kIdle;
+  set_state(SlotState::kWaiting,
+            waits_for_mes ? attempt_.error->message() : floor_.records.trouble());
   floor_.look();
 }
 
@@ -208,28 +253,12 @@ AttemptEnded Slot::end_of_attempt() const {
 }
 
 void Slot::finish(const AttemptEnded& end, EventId event) {
-  const AttemptStarted& started = unit_->started();
-  AttemptOutcome outcome;
-  outcome.attempt = end.attempt;
-  outcome.event = event;
-  outcome.slot = name();
-  outcome.uid = started.uid;
-  outcome.numbers = started.numbers;
-  outcome.verdict = end.verdict;
-  outcome.reason = end.reason;
-  outcome.step = end.step;
-  outcome.duration_us = end.duration_us;
-  outcome.expected = job_->recipe->image().extents();
-  outcome.expected.insert(outcome.expected.end(), started.unit_extents.begin(),
-                          started.unit_extents.end());
-  outcome.measured = end.measured;
-  outcome.proof = end.proof;
-  outcome.loader = end.loader;
-  outcome.bytes_found_same = end.bytes_found_same;
-  outcome.bytes_found_blank = end.bytes_found_blank;
+  AttemptOutcome outcome =
+      make_outcome(unit_->started(), job_->recipe->image().extents(), end, event);
   switch (end.verdict) {
     case Verdict::kPass:
       ++job_->view.passed;
+      job_->units.insert(started.uid);
       break;
     case Verdict::kFail:
       ++job_->view.failed;
@@ -239,16 +268,45 @@ void Slot::finish(const AttemptEnded& end, EventId event) {
       break;
   }
   job_->slots_done.insert(name());
-  view_.attempt = end.attempt;
-  view_.uid = started.uid;
-  view_.numbers = started.numbers;
-  view_.outcome = std::move(outcome);
   if (attempt_.error && attempt_.error->code() == Code::kConflict) {
     stopped_job_ = job_->view.id;
     stopped_why_ = attempt_.error->message();
   }
-  set_state(SlotState::kEnded, stop_hint(job_));
-  floor_.fixture.show(name(), end.verdict);
+  show(std::move(outcome));
+}
+
+void Slot::show(AttemptOutcome outcome) {
+  const Verdict verdict = outcome.verdict;
+  if (verdict == Verdict::kFail && floor_.fails_are_acknowledged) {
+    view_.acknowledgement = Acknowledgement::kWanted;
+  }
+  view_.attempt = outcome.attempt;
+  view_.uid = outcome.uid;
+  view_.numbers = outcome.numbers;
+  view_.outcome = std::move(outcome);
+  set_state(SlotState::kEnded, stop_text());
+  floor_.fixture.show(name(), verdict);
+}
+
+void Slot::restore(AttemptOutcome outcome) {
+  show(std::move(outcome));
+}
+
+Status Slot::shows_fail(EventId attempt) const {
+  if (view_.outcome && view_.outcome->attempt == attempt &&
+      view_.outcome->verdict == Verdict::kFail) {
+    return {};
+  }
+  return Error(Code::kNotFound, "slot {} does not show a FAIL of attempt {}: look at it again",
+               name(), attempt.to_string());
+}
+
+void Slot::acknowledge(EventId attempt) {
+  if (!shows_fail(attempt) || view_.acknowledgement == Acknowledgement::kGiven) return;
+  view_.acknowledgement = Acknowledgement::kGiven;
+  view_.hint.clear();
+  shown();
+  floor_.look();
 }
 
 void Slot::set_state(SlotState state, std::string hint) {

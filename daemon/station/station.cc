@@ -15,6 +15,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kRequestBytesMax = 128;
+constexpr std::size_t kWorkOrderBytesMax = 128;
+constexpr std::uint64_t kQuantityMax = 1'000'000'000;
 // Of those that have ended; the ledger has all.
 constexpr std::size_t kJobsShownMax = 100;
 // A stopped attempt gives its transfers back, and its end becomes durable.
@@ -26,6 +28,14 @@ Status check_request(const std::string& request) {
                kRequestBytesMax);
 }
 
+Status check_work_order(const StartJob& order) {
+  if (order.work_order.size() > kWorkOrderBytesMax) {
+    return Error(Code::kInvalid, "work_order may have at most {} characters", kWorkOrderBytesMax);
+  }
+  if (order.quantity <= kQuantityMax) return {};
+  return Error(Code::kInvalid, "quantity may be at most {}; 0 is any number", kQuantityMax);
+}
+
 }  // namespace
 
 Station::Station(Loop& loop, Usb& usb, Ledger& ledger, MesLink& mes, Fixture& fixture,
@@ -35,15 +45,31 @@ Station::Station(Loop& loop, Usb& usb, Ledger& ledger, MesLink& mes, Fixture& fi
       products_(products),
       config_(std::move(config)),
       version_(std::move(version)),
+      mes_(mes),
       records_(loop, ledger,
                [this] {
                  shown();
                  look();
                }),
+      serials_(loop, records_, mes,
+               [this] {
+                 shown();
+                 look();
+               }),
+      outbox_(loop, ledger, mes, [this] { shown(); }),
       recording_(loop, "recording"),
       watching_(loop, "station"),
-      floor_{
-          loop, usb, records_, mes, fixture, recording_, [this] { shown(); }, [this] { look(); }} {
+      floor_{loop,
+             usb,
+             records_,
+             mes,
+             serials_,
+             fixture,
+             recording_,
+             config_.fails_are_acknowledged,
+             [this] { shown(); },
+             [this] { look(); },
+             [this] { watching_.spawn("hold", look_later()); }} {
   for (const SlotConfig& slot : config_.slots) {
     slots_.push_back(std::make_unique<Slot>(floor_, slot));
   }
@@ -53,6 +79,8 @@ Station::~Station() = default;
 
 Task<Status> Station::start() {
   CO_TRY_STATUS(co_await records_.open(version_));
+  CO_TRY_STATUS(co_await restore_fails());
+  if (mes_.is_there()) outbox_.start();
   watching_.spawn("slots", watch_slots());
   watching_.spawn("bus", watch_bus());
   watching_.spawn("products", watch_products());
@@ -65,8 +93,10 @@ Task<> Station::stop() {
   look();
   const Status ended = co_await shielded(kStopLimit, all_jobs_ended());
   if (!ended) loop_.log(Severity::kWarning, "stopping without the ends of all jobs on record");
+  co_await serials_.stop();
   co_await records_.stop();
   co_await recording_.join();
+  co_await outbox_.stop();
   watching_.cancel();
   co_await watching_.join();
 }
@@ -74,6 +104,17 @@ Task<> Station::stop() {
 Task<Status> Station::all_jobs_ended() {
   while (std::ranges::any_of(jobs_, [](const auto& job) { return job->view.running; })) {
     CO_TRY_STATUS(co_await shown_.wait());
+  }
+  co_return Status();
+}
+
+// Whoever killed gangd has not seen them by that.
+Task<Status> Station::restore_fails() {
+  if (!config_.fails_are_acknowledged) co_return Status();
+  CO_TRY(std::vector<AttemptOutcome> outcomes, co_await records_.unacknowledged_fails());
+  for (AttemptOutcome& outcome : outcomes) {
+    // A slot that was taken out of the station's file has nobody who could acknowledge.
+    if (const auto slot = find_slot(outcome.slot)) (*slot)->restore(std::move(outcome));
   }
   co_return Status();
 }
@@ -122,8 +163,8 @@ void Station::look_at_slots() {
 void Station::end_jobs() {
   for (const auto& job : jobs_) {
     if (!job->view.running || job->ending) continue;
-    const bool is_over =
-        job->stopping || (job->view.once && job->slots_done.size() == job->view.slots.size());
+    const bool is_over = job->stopping || job->is_complete() ||
+                         (job->view.once && job->slots_done.size() == job->view.slots.size());
     const bool is_at_work = std::ranges::any_of(
         slots_, [&job](const auto& slot) { return slot->is_working_for(*job); });
     if (!is_over || is_at_work) continue;
@@ -148,6 +189,7 @@ Task<> Station::end_job(Job& job) {
 
 Task<Result<EventId>> Station::start_job(StartJob order) {
   CO_TRY_STATUS(check_request(order.request));
+  CO_TRY_STATUS(check_work_order(order));
   if (stopping_) co_return Error(Code::kClosed, "gangd is stopping");
   const std::string request = order.request;
   if (!requests_.insert(request).second) {
@@ -170,6 +212,7 @@ Task<Result<EventId>> Station::start_job(StartJob order) {
 Status Station::check_previous(const StartJob& order, const Entry& entry) const {
   const auto* started = std::get_if<JobStarted>(&entry.event);
   if (started != nullptr && started->product == order.product && started->once == order.once &&
+      started->work_order == order.work_order && started->quantity == order.quantity &&
       (order.slots.empty() || order.slots == started->slots)) {
     return {};
   }
@@ -181,18 +224,33 @@ Status Station::check_previous(const StartJob& order, const Entry& entry) const 
 Task<Result<EventId>> Station::start_new_job(StartJob order) {
   CO_TRY(order.slots, resolve_slots(order));
   CO_TRY(std::unique_ptr<Recipe> recipe, co_await products_.load(order.product));
+  CO_TRY_STATUS(check_serial(recipe->product()));
   CO_TRY_STATUS(check_free(order.slots));
   slots_taken_.insert(order.slots.begin(), order.slots.end());
   const Product& product = recipe->product();
-  auto id = co_await records_.append(JobStarted{order.request, order.role, order.product,
-                                                product.digest, order.slots, order.once,
-                                                recipe->image().extents(), order.subject});
+  auto id = co_await records_.append(
+      JobStarted{order.request, order.role, order.product, product.digest, order.slots, order.once,
+                 recipe->image().extents(), order.subject, order.work_order, order.quantity});
   for (const std::string& slot : order.slots) slots_taken_.erase(slot);
   if (!id) co_return id;
+  if (const auto& serial = product.serial; serial && serial->from_mes) {
+    serials_.keep(serial->pool, product.name, serial->ahead);
+  }
   Job& job = add_job(*id, order, std::move(recipe));
   job.stopping = stopping_;
   look();
   co_return id;
+}
+
+Status Station::check_serial(const Product& product) const {
+  if (!product.serial) return {};
+  if (product.serial->from_mes && !mes_.is_there()) {
+    return Error(Code::kInvalid,
+                 "product \"{}\" has its numbers from the MES, and this station has none: give "
+                 "station.toml a table [mes], or let the station count",
+                 product.name);
+  }
+  return records_.check_pool(product.serial->pool, product.serial->from_mes);
 }
 
 Result<std::vector<std::string>> Station::resolve_slots(const StartJob& order) const {
@@ -232,6 +290,8 @@ Job& Station::add_job(EventId id, const StartJob& order, std::unique_ptr<Recipe>
   job->view.product = order.product;
   job->view.slots = order.slots;
   job->view.once = order.once;
+  job->view.work_order = order.work_order;
+  job->view.quantity = order.quantity;
   job->view.running = true;
   job->recipe = std::move(recipe);
   if (jobs_.size() >= kJobsShownMax) {
@@ -271,6 +331,36 @@ Task<Status> Station::record_denial(AccessDenied denial) {
   co_return id ? Status() : Status(id.error());
 }
 
+Result<Slot*> Station::find_slot(const std::string& name) const {
+  const auto found =
+      std::ranges::find_if(slots_, [&name](const auto& slot) { return slot->name() == name; });
+  if (found != slots_.end()) return found->get();
+  return Error(Code::kNotFound, "there is no slot \"{}\"", name);
+}
+
+Task<Status> Station::acknowledge(AcknowledgeSlot order) {
+  CO_TRY_STATUS(check_request(order.request));
+  CO_TRY(Slot* const slot, find_slot(order.slot));
+  CO_TRY(const std::optional<Entry> previous, co_await records_.ledger().request(order.request));
+  if (previous) {
+    const auto* seen = std::get_if<AttemptAcknowledged>(&previous->event);
+    if (seen == nullptr || seen->attempt != order.attempt) {
+      co_return Error(Code::kInvalid,
+                      "request \"{}\" was another order ({}): give each order a request_id of its "
+                      "own",
+                      order.request, previous->id.to_string());
+    }
+  } else {
+    CO_TRY_STATUS(slot->shows_fail(order.attempt));
+    if (slot->view().acknowledgement == Acknowledgement::kGiven) co_return Status();
+    const auto event = co_await records_.append(
+        AttemptAcknowledged{order.attempt, order.request, order.role, order.subject});
+    if (!event) co_return event.error();
+  }
+  slot->acknowledge(order.attempt);
+  co_return Status();
+}
+
 Job* Station::find_job(EventId id) {
   const auto found =
       std::ranges::find_if(jobs_, [id](const auto& job) { return job->view.id == id; });
@@ -292,6 +382,7 @@ StationView Station::view() const {
   view.ledger = config_.ledger;
   view.taking = records_.in_order();
   view.trouble = records_.trouble();
+  view.mes_trouble = outbox_.trouble().empty() ? serials_.trouble() : outbox_.trouble();
   view.products = product_names_;
   return view;
 }
@@ -321,6 +412,10 @@ void Station::shown() {
 void Station::look() {
   ++looks_wanted_;
   look_.notify();
+}
+
+Task<> Station::look_later() {
+  if (co_await sleep_for(kHoldPause)) look();
 }
 
 }  // namespace gangd

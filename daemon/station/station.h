@@ -19,7 +19,9 @@
 #include "station/fixture.h"
 #include "station/job.h"
 #include "station/mes_link.h"
+#include "station/outbox.h"
 #include "station/records.h"
+#include "station/serial_supply.h"
 #include "station/slot.h"
 #include "station/station_config.h"
 #include "station/view.h"
@@ -36,12 +38,23 @@ struct StartJob {
   std::vector<std::string> slots;  // empty: all
   bool once = false;               // each slot takes one board, then the job ends
   std::string subject = {};        // of the certificate of who asks; empty for a socket
+  std::string work_order = {};     // the MES's name for it, if it has one
+  std::uint64_t quantity = 0;      // so many units are to pass, then the job ends; 0: any number
 };
 
 struct StopJob {
   std::string request;
   std::string role;
   EventId job;
+  std::string subject = {};
+};
+
+// Somebody has seen that `attempt` failed in `slot`.
+struct AcknowledgeSlot {
+  std::string request;
+  std::string role;
+  std::string slot;
+  EventId attempt;
   std::string subject = {};
 };
 
@@ -67,6 +80,9 @@ class Station {
 
   // Durable when it returns. kIo: the ledger is out of order.
   Task<Status> record_denial(AccessDenied denial);
+  // kNotFound: the slot does not show this FAIL. Success also when it was acknowledged already.
+  // Durable when it returns.
+  Task<Status> acknowledge(AcknowledgeSlot order);
 
   StationView view() const;
   std::vector<SlotView> slots() const;
@@ -80,6 +96,7 @@ class Station {
   Task<Status> changed(std::uint64_t seen);
 
  private:
+  Task<Status> restore_fails();
   Task<> watch_slots();
   Task<> watch_bus();
   Task<> watch_products();
@@ -95,15 +112,22 @@ class Station {
   Job& add_job(EventId id, const StartJob& order, std::unique_ptr<Recipe> recipe);
   Job* find_job(EventId id);
   Job* job_of_slot(const std::string& slot);
+  Result<Slot*> find_slot(const std::string& name) const;
+  // Whether the product's numbers can be had here.
+  Status check_serial(const Product& product) const;
   void shown();
   void look();
+  Task<> look_later();
 
   Loop& loop_;
   Usb& usb_;
   Products& products_;
   const StationConfig config_;
   const std::string version_;
+  MesLink& mes_;
   Records records_;
+  SerialSupply serials_;
+  Outbox outbox_;
   Scope recording_;
   Scope watching_;
   Floor floor_;

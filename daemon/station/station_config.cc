@@ -1,8 +1,10 @@
 #include "station/station_config.h"
 
 #include <charconv>
+#include <chrono>
 #include <filesystem>
 #include <map>
+#include <utility>
 
 #include "base/toml_table.h"
 #include "station/role.h"
@@ -11,6 +13,9 @@ namespace gangd {
 namespace {
 
 constexpr std::size_t kNameBytesMax = 64;
+constexpr std::int64_t kLinesMax = 64;  // of a fixture
+constexpr std::int64_t kPortMax = 65535;
+constexpr std::int64_t kWebPort = 8484;
 
 // Names go into the ledger, onto labels and into other systems: what prints everywhere is allowed.
 Status check_name(const TomlTable& table, const std::string& key, const std::string& name) {
@@ -34,6 +39,11 @@ Result<SlotConfig> parse_slot(TomlTable& table) {
     return table.error_at("path", "\"path\" must name a port, as 0000:00:14.0/2.4 does");
   }
   slot.path = *std::move(parsed);
+  TRY(const std::int64_t row, table.integer_or("row", 1, kLinesMax, 0));
+  TRY(const std::int64_t column, table.integer_or("column", 1, kLinesMax, 0));
+  if ((row == 0) != (column == 0)) return table.error("\"row\" and \"column\" go together");
+  slot.row = static_cast<int>(row);
+  slot.column = static_cast<int>(column);
   TRY_STATUS(table.finish());
   return slot;
 }
@@ -44,6 +54,7 @@ Result<std::vector<SlotConfig>> parse_slots(TomlTable& station) {
   std::vector<SlotConfig> slots;
   std::map<std::string, std::string> names;  // to the path
   std::map<std::string, std::string> paths;  // to the name
+  std::map<std::pair<int, int>, std::string> places;
   for (TomlTable& table : tables) {
     TRY(SlotConfig slot, parse_slot(table));
     const std::string path = slot.path.to_string();
@@ -54,9 +65,59 @@ Result<std::vector<SlotConfig>> parse_slots(TomlTable& station) {
     if (!names.emplace(slot.name, path).second) {
       return table.error_at("name", fmt::format("there are two slots \"{}\"", slot.name));
     }
+    const auto [other, is_new] = places.emplace(std::pair(slot.row, slot.column), slot.name);
+    if (!is_new && slot.row != 0) {
+      return table.error_at(
+          "row", fmt::format("slot \"{}\" lies at this row and column already", other->second));
+    }
     slots.push_back(std::move(slot));
   }
   return slots;
+}
+
+// Whether this machine alone can be reached by it.
+bool is_local(const std::string& address) {
+  return address.starts_with("unix:") || address.starts_with("localhost:") ||
+         address.starts_with("127.") || address.starts_with("[::1]:");
+}
+
+Status check_address(const TomlTable& table, const std::string& address) {
+  if (address.starts_with("unix:") && address.size() > 5) return {};
+  const std::size_t colon = address.rfind(':');
+  const bool has_both = colon != std::string::npos && colon > 0 && colon + 1 < address.size();
+  const bool has_port =
+      has_both && address.find_first_not_of("0123456789", colon + 1) == std::string::npos;
+  if (has_port && address.find('/') == std::string::npos) return {};
+  return table.error_at("address", "\"address\" must be HOST:PORT or unix:PATH");
+}
+
+Status check_certificates(const TomlTable& table, const MesConfig& mes) {
+  const bool has_all = !mes.ca.empty() && !mes.cert.empty() && !mes.key.empty();
+  const bool has_none = mes.ca.empty() && mes.cert.empty() && mes.key.empty();
+  if (has_all || (has_none && is_local(mes.address))) return {};
+  if (has_none) {
+    return table.error_at("address", "a MES on another machine needs \"ca\", \"cert\" and \"key\"");
+  }
+  return table.error("\"ca\", \"cert\" and \"key\" belong together: give all of them, or none");
+}
+
+Result<MesConfig> parse_mes(TomlTable& table, const std::filesystem::path& folder) {
+  MesConfig mes;
+  TRY(mes.address, table.text("address"));
+  TRY_STATUS(check_address(table, mes.address));
+  for (const auto& [key, file] :
+       {std::pair{"ca", &mes.ca}, std::pair{"cert", &mes.cert}, std::pair{"key", &mes.key}}) {
+    TRY(const std::string path, table.text_or(key, ""));
+    if (!path.empty()) *file = (folder / path).lexically_normal().string();
+  }
+  TRY(const std::int64_t deadline_ms, table.integer_or("deadline_ms", 10, 30'000, 5000));
+  mes.deadline = std::chrono::milliseconds(deadline_ms);
+  TRY_STATUS(table.finish());
+  TRY_STATUS(check_certificates(table, mes));
+  if (mes.address.starts_with("unix:")) {
+    mes.address = "unix:" + (folder / mes.address.substr(5)).lexically_normal().string();
+  }
+  return mes;
 }
 
 Result<std::map<std::string, std::string>> parse_groups(TomlTable& station) {
@@ -106,6 +167,25 @@ Result<std::optional<TcpConfig>> parse_tcp(TomlTable& station,
   return tcp;
 }
 
+Result<bool> parse_acknowledge(TomlTable& station) {
+  TRY(const std::string what, station.text_or("acknowledge", "nothing"));
+  if (what == "fail" || what == "nothing") return what == "fail";
+  return station.error_at("acknowledge", "\"acknowledge\" is \"fail\" or \"nothing\"");
+}
+
+Result<std::optional<WebConfig>> parse_web(TomlTable& station,
+                                           const std::filesystem::path& folder) {
+  TRY(std::optional<TomlTable> table, station.table("web"));
+  if (!table) return std::optional<WebConfig>();
+  WebConfig web;
+  TRY(const std::int64_t port, table->integer_or("port", 0, kPortMax, kWebPort));
+  web.port = static_cast<int>(port);
+  TRY(const std::string pages, table->text_or("pages", "/usr/share/gangd/floor"));
+  web.pages = (folder / pages).lexically_normal().string();
+  TRY_STATUS(table->finish());
+  return std::optional(std::move(web));
+}
+
 }  // namespace
 
 Result<StationConfig> parse_station(std::string_view text, const std::string& file) {
@@ -128,6 +208,12 @@ Result<StationConfig> parse_station(std::string_view text, const std::string& fi
   TRY(config.socket_groups, parse_groups(table));
   TRY(config.tcp, parse_tcp(table, folder));
   TRY(config.slots, parse_slots(table));
+  TRY(config.fails_are_acknowledged, parse_acknowledge(table));
+  TRY(config.web, parse_web(table, folder));
+  TRY(std::optional<TomlTable> mes, table.table("mes"));
+  if (mes) {
+    TRY(config.mes, parse_mes(*mes, folder));
+  }
   TRY_STATUS(table.finish());
   return config;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "loop/clock.h"
 #include "usb/usb.h"
 
 namespace gangd {
@@ -15,6 +16,23 @@ namespace gangd {
 struct SlotConfig {
   std::string name;  // as it is written on the fixture
   UsbPath path;
+  // Where it lies in the fixture, from 1 at the top left; 0: nobody said.
+  int row = 0;
+  int column = 0;
+};
+
+struct WebConfig {
+  int port = 0;       // on 127.0.0.1; 0: any that is free
+  std::string pages;  // folder with the built floor page
+};
+
+// Where the MES is, and what both show each other.
+struct MesConfig {
+  std::string address;  // HOST:PORT or unix:PATH
+  std::string ca;       // files; empty: without TLS
+  std::string cert;
+  std::string key;
+  Duration deadline{};  // for one answer
 };
 
 // The way in over the network. Paths are files.
@@ -37,6 +55,9 @@ struct StationConfig {
   std::optional<TcpConfig> tcp;
   std::string products;  // folder
   std::vector<SlotConfig> slots;
+  bool fails_are_acknowledged = false;  // a FAIL stands until somebody has seen it
+  std::optional<WebConfig> web;         // nothing: no floor page
+  std::optional<MesConfig> mes;
 };
 
 // `file` is where the text is from: relative paths in it begin at its folder. Bytes from anywhere

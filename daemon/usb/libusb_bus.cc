@@ -131,6 +131,7 @@ class LibusbBus::Libusb {
       : loop_(loop),
         port_(port),
         budget_(kernel_lends()),
+        traffic_(port),
         workers_(port.start_workers("usb", kWorkers)),
         tasks_(loop, "usb") {}
 
@@ -193,7 +194,8 @@ class LibusbBus::Libusb {
     });
     if (!handle) co_return std::move(handle).error();
     follow_fds();
-    auto connection = std::make_unique<LibusbConnection>(*handle, seen.device, *workers_, budget_);
+    auto connection =
+        std::make_unique<LibusbConnection>(*handle, seen.device, *workers_, budget_, traffic_);
     CO_TRY_STATUS((co_await connection->introduce()).with_context(what));
     co_return std::unique_ptr<UsbConnection>(std::move(connection));
   }
@@ -318,6 +320,7 @@ class LibusbBus::Libusb {
   Loop& loop_;
   EpollPort& port_;
   TransferBudget budget_;
+  LibusbTraffic traffic_;
   libusb_context* context_ = nullptr;
   std::unique_ptr<Workers> workers_;
   std::map<int, std::unique_ptr<FdWatch>> watches_;

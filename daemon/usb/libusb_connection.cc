@@ -14,6 +14,10 @@ namespace {
 constexpr std::uint8_t kGetDescriptor = 6;
 constexpr std::uint8_t kConfigurationDescriptor = 2;
 constexpr std::size_t kConfigurationHeader = 9;
+// The fastest NOR flash that we know takes 4 MB/s: what a board has in its buffer, 64 KiB, lasts it
+// for 16 ms.
+constexpr Duration kGather = std::chrono::milliseconds(2);
+constexpr std::size_t kStreamBytes = 4096;
 // What other programs have borrowed comes back at some time.
 constexpr Duration kLendPause = std::chrono::milliseconds(5);
 
@@ -116,9 +120,29 @@ Error libusb_failure(int code, std::string_view what) {
   }
 }
 
+LibusbTraffic::Count::Count(LibusbTraffic& traffic, std::uint8_t endpoint, std::size_t bytes)
+    : traffic_(traffic), endpoint_(endpoint), bytes_(bytes) {
+  traffic_.change(endpoint_, bytes_, 1);
+}
+
+void LibusbTraffic::change(std::uint8_t endpoint, std::size_t bytes, int by) {
+  if (endpoint == 0) {
+    controls_ += by;
+  } else if ((endpoint & 0x80) == 0 && bytes >= kStreamBytes) {
+    streams_ += by;
+  } else {
+    return;
+  }
+  port_.gather(streams_ > 0 && controls_ == 0 ? kGather : Duration::zero());
+}
+
 LibusbConnection::LibusbConnection(libusb_device_handle* handle, UsbDevice device, Workers& workers,
-                                   TransferBudget& budget)
-    : handle_(handle), device_(std::move(device)), workers_(workers), budget_(budget) {}
+                                   TransferBudget& budget, LibusbTraffic& traffic)
+    : handle_(handle),
+      device_(std::move(device)),
+      workers_(workers),
+      budget_(budget),
+      traffic_(traffic) {}
 
 LibusbConnection::~LibusbConnection() {
   libusb_close(handle_);
@@ -129,6 +153,7 @@ Task<Result<ByteVector>> LibusbConnection::transfer(std::uint8_t endpoint, Trans
   while (true) {
     CO_TRY(const TransferBudget::Loan loan,
            co_await budget_.borrow(device_.arrival, way, buffer.size()));
+    const LibusbTraffic::Count count(traffic_, endpoint, buffer.size());
     TransferLeaf leaf(handle_, endpoint, std::move(buffer));
     auto outcome = co_await leaf;
     if (!outcome.failed_with(Code::kExhausted)) co_return outcome;

@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include "loop/port.h"
+#include "loop/epoll_port.h"
 #include "usb/transfer_budget.h"
 #include "usb/usb.h"
 
@@ -15,11 +15,40 @@ namespace gangd {
 // What a return value of libusb means to a caller; `what` is what was tried.
 Error libusb_failure(int code, std::string_view what);
 
+// What is in flight at all boards. While they get long transfers, and nobody waits for a short one,
+// what ends is gathered: looking for each of them costs more than sending it.
+class LibusbTraffic {
+ public:
+  // The port must outlive it.
+  explicit LibusbTraffic(EpollPort& port) : port_(port) {}
+
+  // Counts a transfer as long as it lives.
+  class Count {
+   public:
+    Count(LibusbTraffic& traffic, std::uint8_t endpoint, std::size_t bytes);
+    ~Count() { traffic_.change(endpoint_, bytes_, -1); }
+    Count(const Count&) = delete;
+    Count& operator=(const Count&) = delete;
+
+   private:
+    LibusbTraffic& traffic_;
+    const std::uint8_t endpoint_;
+    const std::size_t bytes_;
+  };
+
+ private:
+  void change(std::uint8_t endpoint, std::size_t bytes, int by);
+
+  EpollPort& port_;
+  int controls_ = 0;
+  int streams_ = 0;  // transfers with more than a request in them
+};
+
 class LibusbConnection final : public UsbConnection {
  public:
   // Takes over the handle; the others must outlive it.
   LibusbConnection(libusb_device_handle* handle, UsbDevice device, Workers& workers,
-                   TransferBudget& budget);
+                   TransferBudget& budget, LibusbTraffic& traffic);
   ~LibusbConnection() override;
 
   // Reads the configuration; once, before anything else.
@@ -45,6 +74,7 @@ class LibusbConnection final : public UsbConnection {
   const UsbDevice device_;
   Workers& workers_;
   TransferBudget& budget_;
+  LibusbTraffic& traffic_;
   ByteVector configuration_;
 };
 

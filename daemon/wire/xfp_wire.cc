@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 // As with DfuSe: more of them are a bad cable, which a person must see.
 constexpr int kFaultsMax = 4;
 constexpr Duration kRecoverLimit = 60s;
-// Between two looks at a job: by what the device tells, and if it does not tell.
+// The limits of pauses between two looks at a job; the last one if the device does not tell.
 constexpr Duration kPollPause = 1ms;
 constexpr Duration kPollPauseMax = 500ms;
 constexpr Duration kPollPauseUntold = 20ms;
@@ -58,6 +58,17 @@ std::string uid_text(ByteView uid) {
     return digit >= 'a' ? static_cast<char>(digit - 'a' + 'A') : digit;
   });
   return text;
+}
+
+// Between two looks at a job that came `came` bytes further since the last pause. If the device
+// does not tell what is left, it is asked less and less often, for its answers cost it time; but
+// also when it should be done by how fast it came.
+Duration next_pause(Duration pause, Duration left, std::uint64_t came, std::uint64_t missing) {
+  if (left > Duration::zero()) return std::clamp(left, kPollPause, kPollPauseMax);
+  const Duration longer = std::min(pause + pause / 4, kPollPauseUntold);
+  if (came == 0) return longer;
+  const std::uint64_t to_end_ns = static_cast<std::uint64_t>(pause.count()) * missing / came;
+  return std::clamp(Duration(static_cast<Duration::rep>(to_end_ns)), kPollPause, longer);
 }
 
 }  // namespace
@@ -208,6 +219,7 @@ Task<Result<XfpWire::Job>> XfpWire::run_job(XfpLink::Request request, std::uint6
                                             Progress progress) {
   if (auto begun = co_await link_.call(request); !begun) co_return std::move(begun).error();
   Duration pause = kPollPause;
+  std::uint64_t done_before = 0;
   while (true) {
     CO_TRY(Job job, co_await ask_job());
     // An erase takes whole blocks: more than was asked for.
@@ -224,10 +236,10 @@ Task<Result<XfpWire::Job>> XfpWire::run_job(XfpLink::Request request, std::uint6
     if (job.state == XFP_JOB_DONE) co_return job;
     if (job.state != XFP_JOB_RUNNING)
       co_return Error(Code::kDevice, "XFP: the board forgot its job");
-    // What the device cannot tell is asked for less and less often: its answers cost it time.
-    pause = std::min(pause + pause / 4, kPollPauseUntold);
-    CO_TRY_STATUS(co_await sleep_for(
-        job.left > Duration::zero() ? std::clamp(job.left, kPollPause, kPollPauseMax) : pause));
+    const std::uint64_t came = job.done - std::min(done_before, job.done);
+    done_before = job.done;
+    pause = next_pause(pause, job.left, came, job.total - job.done);
+    CO_TRY_STATUS(co_await sleep_for(pause));
   }
 }
 

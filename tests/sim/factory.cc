@@ -12,6 +12,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// So few that a day needs many leases.
+constexpr std::uint64_t kNumbersAhead = 2;
+
 constexpr std::string_view kProductFile = R"(
 name = "tone"
 minutes_max = 2
@@ -55,6 +58,8 @@ Task<Result<std::unique_ptr<Recipe>>> SimProducts::load(std::string name) {
     product.serial->prefix = "B";
   }
   product.incoming_fresh = incoming_fresh_;
+  product.serial->from_mes = serials_from_mes_;
+  product.serial->ahead = kNumbersAhead;
   CO_TRY(Image image, Image::make({{"tone.bin", kFlashAddress, SimProducts::image(image_bytes_)}}));
   co_return Recipe::make(std::move(product), std::move(image), workers_);
 }
@@ -71,12 +76,6 @@ void SimFixture::show(const std::string& slot, std::optional<Verdict> verdict) {
   } else {
     lamps.erase(slot);
   }
-}
-
-Task<Status> SimMes::authorize(MesUnit unit) {
-  CO_TRY_STATUS(co_await sleep_for(dice_.between(1ms, 500ms)));
-  if (!dice_.chance(refusals_)) co_return Status();
-  co_return Error(Code::kInvalid, "unit {} is not due here: ask the line's lead", unit.uid);
 }
 
 // The bus as one process sees it: killed, it reaches no board any more.
@@ -163,10 +162,11 @@ struct Factory::Life {
   Life(Factory& factory, StationConfig config)
       : usb(factory),
         ledger(factory.loop_, factory.disk_, config.name),
-        mes(factory.dice_.fork(), factory.options_.refusals),
+        mes(factory.mes_),
         fixture(factory.dice_.fork(), factory.options_.jams),
         product_worker(factory.port_.start_workers("products", 1)),
-        products(*product_worker, factory.options_.image_bytes, factory.options_.incoming_fresh),
+        products(*product_worker, factory.options_.image_bytes, factory.options_.incoming_fresh,
+                 factory.options_.serials_from_mes),
         station(factory.loop_, usb, ledger, mes, fixture, products, std::move(config), "0.0.0") {}
 
   Process usb;
@@ -185,6 +185,7 @@ Factory::Factory(Loop& loop, SimPort& port, std::uint64_t seed, Options options)
       options_(options),
       bus_(port, dice_.next()),
       disk_(dice_.next(), options.disk),
+      mes_(dice_.fork(), options.mes),
       dying_(loop, "dying") {
   for (int board = 0; board < options.boards; ++board) {
     model::VirtualBoard::Options board_options;
@@ -205,8 +206,9 @@ Task<Status> Factory::start() {
   CHECK(life_ == nullptr);
   StationConfig config;
   config.name = "line-1";
+  config.fails_are_acknowledged = options_.fails_are_acknowledged;
   for (int board = 0; board < boards(); ++board) {
-    config.slots.push_back({slot(board), place(board)});
+    config.slots.push_back({.name = slot(board), .path = place(board)});
   }
   life_ = std::make_unique<Life>(*this, std::move(config));
   co_return co_await life_->station.start();
@@ -214,6 +216,7 @@ Task<Status> Factory::start() {
 
 void Factory::kill() {
   life_->usb.kill();
+  life_->mes.kill();
   disk_.kill_writer();
   dead_.push_back(std::move(life_));
   dying_.spawn("killed", end(*dead_.back()));
@@ -234,6 +237,11 @@ Task<> Factory::stop() {
 Station& Factory::station() {
   CHECK(life_ != nullptr);
   return life_->station;
+}
+
+void Factory::take_serials_from_mes(bool from_mes) {
+  CHECK(life_ != nullptr);
+  life_->products.take_serials_from_mes(from_mes);
 }
 
 SimFixture& Factory::fixture() {

@@ -9,12 +9,12 @@
 #include "loop/scope.h"
 #include "recipe/products.h"
 #include "station/fixture.h"
-#include "station/mes_link.h"
 #include "station/station.h"
 #include "tests/sim/line_faults.h"
 #include "tests/sim/prng.h"
 #include "tests/sim/sim_bus.h"
 #include "tests/sim/sim_ledger.h"
+#include "tests/sim/sim_mes.h"
 #include "tests/sim/sim_port.h"
 
 namespace gangd::sim {
@@ -30,20 +30,25 @@ constexpr std::string_view kProductOfAnotherPool = "tone-b";
 // Two products, made up.
 class SimProducts final : public Products {
  public:
-  SimProducts(Workers& workers, std::size_t image_bytes, bool incoming_fresh)
-      : workers_(workers), image_bytes_(image_bytes), incoming_fresh_(incoming_fresh) {}
+  SimProducts(Workers& workers, std::size_t image_bytes, bool incoming_fresh, bool serials_from_mes)
+      : workers_(workers),
+        image_bytes_(image_bytes),
+        incoming_fresh_(incoming_fresh),
+        serials_from_mes_(serials_from_mes) {}
   Task<Result<std::vector<std::string>>> names() override;
   Task<Result<std::unique_ptr<Recipe>>> load(std::string name) override;
 
   static ByteVector image(std::size_t image_bytes);
+  void take_serials_from_mes(bool from_mes) { serials_from_mes_ = from_mes; }
 
  private:
   Workers& workers_;
   const std::size_t image_bytes_;
   const bool incoming_fresh_;
+  bool serials_from_mes_;
 };
 
-// Clamps that jam, and a MES that refuses: so many times in a thousand.
+// Clamps that jam: so many times in a thousand.
 class SimFixture final : public Fixture {
  public:
   SimFixture(Prng dice, std::uint64_t jams) : dice_(dice), jams_(jams) {}
@@ -57,26 +62,18 @@ class SimFixture final : public Fixture {
   const std::uint64_t jams_;
 };
 
-class SimMes final : public MesLink {
- public:
-  SimMes(Prng dice, std::uint64_t refusals) : dice_(dice), refusals_(refusals) {}
-  Task<Status> authorize(MesUnit unit) override;
-
- private:
-  Prng dice_;
-  const std::uint64_t refusals_;
-};
-
 class Factory {
  public:
   struct Options {
     int boards = 2;
     std::size_t image_bytes = 9000;
     std::uint64_t jams = 0;
-    std::uint64_t refusals = 0;
-    SimDisk::Faults disk;
+    SimMesServer::Faults mes = {};
+    SimDisk::Faults disk = {};
     bool incoming_fresh = false;
-    std::string part = "MX25R6435F";
+    bool serials_from_mes = false;
+    std::string_view part = "MX25R6435F";  // of tests/model/parts.toml
+    bool fails_are_acknowledged = false;
   };
 
   Factory(Loop& loop, SimPort& port, std::uint64_t seed, Options options);
@@ -94,6 +91,9 @@ class Factory {
   Station& station();
   SimFixture& fixture();
   SimDisk& disk() { return disk_; }
+  SimMesServer& mes() { return mes_; }
+  // What the product says from the next job on.
+  void take_serials_from_mes(bool from_mes);
   SimBus& bus() { return bus_; }
   int boards() const { return static_cast<int>(boards_.size()); }
   UsbPath place(int board) const;
@@ -119,6 +119,7 @@ class Factory {
   const Options options_;
   SimBus bus_;
   SimDisk disk_;
+  SimMesServer mes_;
   std::vector<model::VirtualBoard*> boards_;
   std::vector<std::unique_ptr<LineFaults>> lines_;  // by board
   std::unique_ptr<Life> life_;

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 
@@ -15,13 +16,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kImageBytes = 3000;
+const Factory::Options kTwoBoards = {.boards = 2, .image_bytes = 3000};
+const Factory::Options kTwoBoardsOfMes = {
+    .boards = 2, .image_bytes = 3000, .serials_from_mes = true};
 constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
 class TwoBoardJob {
  public:
   // Killed when its tasks wait for the `kill_at`-th time.
-  explicit TwoBoardJob(std::uint64_t kill_at) : kill_at_(kill_at) {}
+  TwoBoardJob(std::uint64_t kill_at, const Factory::Options& options)
+      : kill_at_(kill_at), options_(options) {}
 
   void run() { loop_.run(work()); }
   // How often its tasks waited until both boards had passed.
@@ -30,7 +34,7 @@ class TwoBoardJob {
 
  private:
   Task<> work() {
-    Factory factory(loop_, port_, 1, {.boards = 2, .image_bytes = kImageBytes, .disk = {}});
+    Factory factory(loop_, port_, 1, options_);
     factory_ = &factory;
     for (int board = 0; board < 2; ++board) factory.bus().plug(factory.place(board));
     // Outside of the loop's turns, as a signal comes.
@@ -46,6 +50,7 @@ class TwoBoardJob {
     co_await first.join();
     done_ = true;
     if (killed_) co_await start_and_wait(true);
+    co_await mes_has_all();
     port_.at_each_step({});
     co_await factory.stop();
     check_records();
@@ -94,7 +99,31 @@ class TwoBoardJob {
     return factory_->is_running() ? factory_->station().slots() : std::vector<SlotView>();
   }
 
+  Task<> mes_has_all() {
+    const auto ends = [this] {
+      return std::ranges::count_if(factory_->disk().entries(), [](const Entry& entry) {
+        return std::holds_alternative<AttemptEnded>(entry.event);
+      });
+    };
+    for (int tries = 0; std::ssize(factory_->mes().told()) < ends() && tries < 60; ++tries) {
+      (void)co_await sleep_for(1s);
+    }
+  }
+
+  void check_mes() {
+    std::map<EventId, Verdict> ends;
+    for (const Entry& entry : factory_->disk().entries()) {
+      const auto* end = std::get_if<AttemptEnded>(&entry.event);
+      if (end != nullptr) ends[entry.id] = end->verdict;
+    }
+    std::map<EventId, Verdict> told;
+    for (const auto& [event, report] : factory_->mes().told()) told[event] = report.verdict;
+    EXPECT_EQ(told, ends);
+    EXPECT_FALSE(factory_->mes().was_contradicted());
+  }
+
   void check_records() {
+    check_mes();
     std::map<EventId, int> open;
     std::map<std::string, std::string> holders;
     for (const Entry& entry : factory_->disk().entries()) {
@@ -112,6 +141,7 @@ class TwoBoardJob {
   }
 
   const std::uint64_t kill_at_;
+  const Factory::Options options_;
   Trace trace_{nullptr};
   SimPort port_{1, trace_};
   Loop loop_{port_};
@@ -121,20 +151,29 @@ class TwoBoardJob {
   bool done_ = false;
 };
 
-TEST(Kill, AtEveryAwaitOfATwoBoardJobLeavesARecordThatIsTrue) {
-  TwoBoardJob uncut(kNever);
+void kill_at_every_await(const Factory::Options& options) {
+  TwoBoardJob uncut(kNever, options);
   uncut.run();
-  ASSERT_FALSE(HasFailure());
+  ASSERT_FALSE(testing::Test::HasFailure());
   std::uint64_t kills = 0;
   for (std::uint64_t n = 0; n < uncut.awaits(); ++n) {
     SCOPED_TRACE(fmt::format("killed at await {}", n));
-    TwoBoardJob job(n);
+    TwoBoardJob job(n, options);
     job.run();
     kills += job.was_killed();
-    ASSERT_FALSE(HasFailure());
+    ASSERT_FALSE(testing::Test::HasFailure());
   }
   fmt::print("{} awaits, {} kills\n", uncut.awaits(), kills);
   EXPECT_GT(kills, 100U);
+}
+
+TEST(Kill, AtEveryAwaitOfATwoBoardJobLeavesARecordThatIsTrue) {
+  kill_at_every_await(kTwoBoards);
+}
+
+// A lease that the MES gave, and nobody wrote down; a report that it has, and nobody remembers.
+TEST(Kill, AtEveryAwaitWithNumbersOfTheMesNoneIsGivenTwiceAndAllIsReported) {
+  kill_at_every_await(kTwoBoardsOfMes);
 }
 
 }  // namespace

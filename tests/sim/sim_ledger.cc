@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 
 #include "loop/offload.h"
 #include "loop/sleep.h"
@@ -25,17 +26,49 @@ void follow(LedgerState& state, const Entry& entry) {
   }
   if (const auto* epoch = std::get_if<EpochBegan>(&entry.event)) {
     for (auto& [pool, next] : state.pool_next) next += epoch->skipped;
+    state.leases.clear();
   }
   if (const auto* start = std::get_if<AttemptStarted>(&entry.event)) {
     state.open_attempts.push_back(entry.id);
     for (const UnitNumber& number : start->numbers) {
       std::uint64_t& next = state.pool_next[number.pool];
       next = std::max(next, number.index + 1);
+      for (SerialLease& lease : state.leases) {
+        const bool is_of_it = lease.pool == number.pool && number.index >= lease.first &&
+                              number.index - lease.first < lease.count;
+        if (is_of_it) lease.next = std::max(lease.next, number.index + 1);
+      }
     }
+  }
+  if (const auto* lease = std::get_if<SerialsLeased>(&entry.event)) {
+    state.leases.push_back({entry.id, lease->pool, lease->first, lease->count, lease->first});
   }
 }
 
+// What the SQL of the real one asks for, in other words.
+std::vector<FailedAttempt> find_unacknowledged(const std::vector<Entry>& entries) {
+  std::map<std::string, EventId> newest;  // attempt of each slot
+  std::map<EventId, EventId> failed;      // its end, while nobody has said that it was seen
+  for (const Entry& entry : entries) {
+    if (const auto* start = std::get_if<AttemptStarted>(&entry.event)) {
+      newest[start->slot] = entry.id;
+    }
+    const auto* end = std::get_if<AttemptEnded>(&entry.event);
+    if (end != nullptr && end->verdict == Verdict::kFail) failed[end->attempt] = entry.id;
+    if (const auto* seen = std::get_if<AttemptAcknowledged>(&entry.event)) {
+      failed.erase(seen->attempt);
+    }
+  }
+  std::vector<FailedAttempt> found;
+  for (const auto& [slot, attempt] : newest) {
+    const auto end = failed.find(attempt);
+    if (end != failed.end()) found.push_back({attempt, end->second});
+  }
+  return found;
+}
+
 const std::string* request_of(const LedgerEvent& event) {
+  if (const auto* seen = std::get_if<AttemptAcknowledged>(&event)) return &seen->request;
   if (const auto* start = std::get_if<JobStarted>(&event)) return &start->request;
   if (const auto* end = std::get_if<JobEnded>(&event)) return &end->request;
   return nullptr;
@@ -98,6 +131,7 @@ Result<LedgerState> SimLedger::open_now(UtcTime now) {
   if (disk_.entries_.empty()) TRY_STATUS(write({LedgerBegan{station_, key_.public_key()}}, now));
   LedgerState state;
   for (const Entry& entry : disk_.entries_) follow(state, entry);
+  state.unacknowledged = find_unacknowledged(disk_.entries_);
   return state;
 }
 
@@ -184,6 +218,23 @@ Task<Result<std::optional<std::string>>> SimLedger::other_holder(std::string num
       }
     }
     return std::optional<std::string>();
+  });
+}
+
+Task<Result<EventId>> SimLedger::cursor(std::string outbox) {
+  co_return co_await offload(*worker_, [=, this]() -> Result<EventId> {
+    if (disk_.broken_ || is_dead()) return broken();
+    const auto found = disk_.cursors_.find(outbox);
+    return found == disk_.cursors_.end() ? EventId() : found->second;
+  });
+}
+
+Task<Status> SimLedger::keep_cursor(std::string outbox, EventId cursor) {
+  co_return co_await offload(*worker_, [=, this]() -> Status {
+    const bool fails = disk_.dice_.chance(disk_.faults_.failing);
+    if (disk_.broken_ || is_dead() || fails) return broken();
+    disk_.cursors_[outbox] = cursor;
+    return {};
   });
 }
 

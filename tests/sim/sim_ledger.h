@@ -26,6 +26,9 @@ class SimDisk {
   explicit SimDisk(std::uint64_t seed) : dice_(seed) {}
   SimDisk(std::uint64_t seed, Faults faults) : dice_(seed), faults_(faults) {}
 
+  // How far the outboxes have got.
+  const std::map<std::string, EventId>& cursors() const { return cursors_; }
+
   // What is durable, in order.
   const std::vector<Entry>& entries() const { return entries_; }
   // The same as an auditor checks it: bytes, chain, signed heads, and the head that was noted.
@@ -48,6 +51,7 @@ class SimDisk {
   std::vector<StoredEvent> stored_;  // the same
   std::map<std::uint64_t, Signature> signatures_;
   SignedHead noted_;
+  std::map<std::string, EventId> cursors_;
   bool broken_ = false;
   bool fail_before_ = false;
   bool fail_after_ = false;
@@ -74,6 +78,8 @@ class SimLedger final : public Ledger {
   Task<Result<std::optional<Entry>>> request(std::string request) override;
   Task<Result<std::optional<std::string>>> other_holder(std::string number,
                                                         std::string uid) override;
+  Task<Result<EventId>> cursor(std::string outbox) override;
+  Task<Status> keep_cursor(std::string outbox, EventId cursor) override;
   Task<Result<std::optional<UnitRow>>> unit(std::string uid) override;
 
  private:

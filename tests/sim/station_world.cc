@@ -26,9 +26,11 @@ Factory::Options options_of(Prng& dice) {
   options.boards = static_cast<int>(1 + dice.below(4));
   options.image_bytes = 1 + dice.below(12'000);
   options.jams = dice.below(50);
-  options.refusals = dice.below(50);
+  options.mes = {dice.below(50), dice.below(200), dice.below(200), dice.below(200)};
+  options.serials_from_mes = dice.chance(500);
   options.disk = {dice.below(100), dice.below(50)};
   options.incoming_fresh = dice.chance(500);
+  options.fails_are_acknowledged = dice.chance(500);
   constexpr std::array kParts = {"MX66UW1G45G", "MX25UW25645G", "MX25LM51245G", "MT25QL512ABB",
                                  "MT25TL01G",   "MX25R6435F",   "IS25LP064A",   "W25Q128JV"};
   options.part = kParts[dice.below(kParts.size())];
@@ -57,11 +59,16 @@ class BadDay {
     co_await hands_.join();
     const Status recovered = co_await with_timeout(kRecoveryMax, recover());
     world_.promise(recovered.has_value(), "healthy boards pass when nothing goes wrong any more");
+    const Status told = co_await with_timeout(kRecoveryMax, mes_has_all());
+    world_.promise(told.has_value(), "the MES hears of every attempt when it can be reached");
     is_up_ = false;
     co_await factory_.stop();
     check_records();
+    check_mes();
     world_.promise(factory_.bus().bytes_in_flight() == 0, "no buffer is left with the kernel");
-    world_.note("{} boards, {} entries", factory_.boards(), factory_.disk().entries().size());
+    world_.note("{} boards, {} entries, {} reports, {} heard again", factory_.boards(),
+                factory_.disk().entries().size(), factory_.mes().told().size(),
+                factory_.mes().repeats());
   }
 
  private:
@@ -115,12 +122,30 @@ class BadDay {
     co_await start_job();
   }
 
+  // Somebody looks at a slot, and says so if it has failed.
+  Task<> acknowledge(int board) {
+    const SlotView slot = view(board);
+    if (slot.acknowledgement != Acknowledgement::kWanted) co_return;
+    world_.note("slot {}: its FAIL is acknowledged", slot.name);
+    AcknowledgeSlot order;
+    order.request = fmt::format("r-{}", ++requests_);
+    order.role = "operator";
+    order.slot = slot.name;
+    order.attempt = *slot.attempt;
+    Status seen = co_await factory_.station().acknowledge(order);
+    while (!seen) {
+      world_.note("not acknowledged: {}", seen.error().message());
+      (void)co_await sleep_for(3s);
+      seen = co_await factory_.station().acknowledge(order);
+    }
+  }
+
   // --- what goes wrong
 
   Task<> make_trouble() {
     const int board = any_board();
     const std::uint64_t operation = world_.dice().below(60);
-    switch (world_.dice().below(14)) {
+    switch (world_.dice().below(16)) {
       case 0:
         world_.note("board {} is pulled and put back", board);
         hands_.spawn("replug", replug(board));
@@ -170,6 +195,13 @@ class BadDay {
         world_.note("board {} is write-protected for a while", board);
         hands_.spawn("protect", protect(board));
         break;
+      case 13:
+        co_await acknowledge(board);
+        break;
+      case 14:
+        world_.note("the MES is down for a while");
+        hands_.spawn("mes", take_mes_down());
+        break;
       default:
         world_.note("flash operation {} of board {} never ends", operation, board);
         factory_.chip(board).hang_operation(operation);
@@ -216,6 +248,12 @@ class BadDay {
     is_disk_well_ = true;
   }
 
+  Task<> take_mes_down() {
+    factory_.mes().set_down(true);
+    (void)co_await sleep_for(world_.dice().between(1ms, 5min));
+    factory_.mes().set_down(false);
+  }
+
   // --- the end of the day
 
   // What is still to go wrong is finite: it hits one attempt each.
@@ -223,10 +261,15 @@ class BadDay {
     world_.note("the bad day is over");
     co_await start_job();
     for (int board = 0; board < factory_.boards(); ++board) {
-      for (int replugs = 0; !has_passed(board); ++replugs) {
+      // A worn chip gets a verdict as every board does; no more can be promised of it.
+      const bool is_healthy = !worn_.contains(board);
+      for (int replugs = 0; is_healthy ? !has_passed(board) : replugs < 1; ++replugs) {
         world_.promise(replugs < kReplugsMax, "a healthy board passes after a few plug-ins");
         if (replugs == kReplugsMax) break;
-        co_await replug(board);
+        factory_.bus().unplug(place(board));
+        (void)co_await sleep_for(world_.dice().between(1ms, 5s));
+        co_await acknowledge(board);
+        factory_.bus().plug(place(board));
         CO_TRY_STATUS(co_await ended(board));
       }
     }
@@ -247,6 +290,7 @@ class BadDay {
       const SlotView slot = view(board);
       began |= slot.state == SlotState::kRunning || slot.state == SlotState::kRecording;
       if (began && slot.state == SlotState::kEnded) co_return Status();
+      if (slot.acknowledgement == Acknowledgement::kWanted) co_return Status();
       CO_TRY_STATUS(co_await factory_.station().changed(factory_.station().revision()));
     }
   }
@@ -265,6 +309,7 @@ class BadDay {
       world_.promise(world_.loop().now() - running_since_[board] <= kAttemptMax,
                      "a verdict in bounded time");
     }
+    check_fail_stands(board, slot);
     const auto& lamps = factory_.fixture().lamps;
     const auto lamp = lamps.find(slot.name);
     world_.promise(slot.outcome.has_value() == (slot.state == SlotState::kEnded) &&
@@ -287,9 +332,65 @@ class BadDay {
                    "PASS only on cells that were erased to the end");
   }
 
+  void check_fail_stands(int board, const SlotView& slot) {
+    std::optional<EventId>& unseen = unseen_[board];
+    const bool is_wanted = slot.acknowledgement == Acknowledgement::kWanted;
+    if (unseen && (!is_wanted || slot.attempt != unseen)) {
+      world_.promise(std::ranges::any_of(factory_.disk().entries(),
+                                         [&](const Entry& entry) {
+                                           const auto* seen =
+                                               std::get_if<AttemptAcknowledged>(&entry.event);
+                                           return seen != nullptr && seen->attempt == *unseen;
+                                         }),
+                     "a FAIL stands until it is acknowledged, also over a kill");
+    }
+    unseen = is_wanted ? slot.attempt : std::nullopt;
+  }
+
   const Entry* durable(EventId id) {
     const std::vector<Entry>& entries = factory_.disk().entries();
     return id.n >= 1 && id.n <= entries.size() ? &entries[id.n - 1] : nullptr;
+  }
+
+  std::map<EventId, SimMesServer::Told> ends_on_record() {
+    std::map<EventId, SimMesServer::Told> ends;
+    for (const Entry& entry : factory_.disk().entries()) {
+      const auto* end = std::get_if<AttemptEnded>(&entry.event);
+      if (end == nullptr) continue;
+      const auto* attempt = std::get_if<AttemptStarted>(&durable(end->attempt)->event);
+      ends[entry.id] = {attempt->uid, end->verdict};
+    }
+    return ends;
+  }
+
+  Task<Status> mes_has_all() {
+    while (factory_.mes().told().size() < ends_on_record().size()) {
+      CO_TRY_STATUS(co_await sleep_for(1s));
+    }
+    co_return Status();
+  }
+
+  void check_mes() {
+    const auto& told = factory_.mes().told();
+    world_.promise(std::map(told.begin(), told.end()) == ends_on_record() &&
+                       !factory_.mes().was_contradicted(),
+                   "each attempt is reported once, as it is on record");
+    world_.promise(std::ranges::is_sorted(told, {}, [](const auto& each) { return each.first; }),
+                   "reports come in the order of the record");
+    std::vector<MesNumbers> given;
+    for (const auto& [request, numbers] : factory_.mes().leases()) given.push_back(numbers);
+    for (const Entry& entry : factory_.disk().entries()) {
+      const auto* attempt = std::get_if<AttemptStarted>(&entry.event);
+      if (attempt == nullptr || given.empty()) continue;
+      for (const UnitNumber& number : attempt->numbers) {
+        world_.promise(std::ranges::any_of(given,
+                                           [&number](const MesNumbers& numbers) {
+                                             return number.index >= numbers.first &&
+                                                    number.index - numbers.first < numbers.count;
+                                           }),
+                       "units get numbers that the MES gave");
+      }
+    }
   }
 
   void check_records() {
@@ -328,6 +429,7 @@ class BadDay {
   bool is_disk_well_ = true;
   std::set<EventId> shown_;
   std::map<int, Instant> running_since_;
+  std::map<int, std::optional<EventId>> unseen_;  // attempts that failed and nobody has seen
   std::set<int> worn_;
 };
 

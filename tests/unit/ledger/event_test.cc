@@ -28,6 +28,21 @@ TEST(Event, BytesAreThoseOfFormatMd) {
             R"("station":"line-1","type":"job_ended","v":1})");
 }
 
+// Fields that came later: where they say nothing, the bytes are those of before.
+TEST(Event, WhatCameLaterIsWrittenWhereItSaysSomething) {
+  JobStarted job = job_started("r-1");
+  const std::string before = encode_entry(sample_entry(job));
+  EXPECT_EQ(before.find("work_order"), std::string::npos);
+  job.work_order = "WO-1";
+  job.quantity = 5;
+  const std::string after = encode_entry(sample_entry(job));
+  EXPECT_NE(after.find(R"("quantity":5,)"), std::string::npos);
+  EXPECT_EQ(decode_entry(after)->event, LedgerEvent(job));
+  std::string empty = after;
+  empty.replace(empty.find("WO-1"), 4, "");
+  EXPECT_TRUE(decode_entry(empty).failed_with(Code::kInvalid)) << "one way of writing";
+}
+
 TEST(Event, OtherWaysOfWritingAreRefused) {
   const std::string bytes = encode_entry(sample_entry(DaemonStarted{"0.1.0"}));
   ASSERT_TRUE(decode_entry(bytes));

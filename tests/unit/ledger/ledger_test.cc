@@ -111,6 +111,34 @@ TEST_P(LedgerTest, TheNextLifeFindsWhatWasOpenAndWhichNumbersAreFree) {
   });
 }
 
+TEST_P(LedgerTest, TheNextLifeKnowsWhichLeasedNumbersAreFree) {
+  live([](Ledger& ledger, Loop&) -> Task<> {
+    (void)co_await ledger.open();
+    (void)co_await ledger.append({SerialsLeased{"tone", "tone/1/1", 5, 10}});
+    (void)co_await ledger.append({SerialsLeased{"tone", "tone/1/2", 100, 10}});
+    (void)co_await ledger.append({job_started("r-1"), attempt_started({1, 4}, "aa", 7)});
+  });
+  live([](Ledger& ledger, Loop&) -> Task<> {
+    const auto state = co_await ledger.open();
+    EXPECT_EQ(state->leases, (std::vector<SerialLease>{{{1, 2}, "tone", 5, 10, 8},
+                                                       {{1, 3}, "tone", 100, 10, 100}}));
+  });
+}
+
+TEST_P(LedgerTest, AnOutboxFindsItsCursorAgain) {
+  live([](Ledger& ledger, Loop&) -> Task<> {
+    (void)co_await ledger.open();
+    EXPECT_EQ(*co_await ledger.cursor("mes"), EventId());
+    EXPECT_TRUE(co_await ledger.keep_cursor("mes", {1, 7}));
+    EXPECT_TRUE(co_await ledger.keep_cursor("mes", {2, 9}));
+    EXPECT_TRUE(co_await ledger.keep_cursor("other", {1, 1}));
+  });
+  live([](Ledger& ledger, Loop&) -> Task<> {
+    (void)co_await ledger.open();
+    EXPECT_EQ(*co_await ledger.cursor("mes"), (EventId{2, 9}));
+  });
+}
+
 TEST_P(LedgerTest, AUnitIsTheSumOfItsAttempts) {
   live([](Ledger& ledger, Loop&) -> Task<> {
     (void)co_await ledger.open();

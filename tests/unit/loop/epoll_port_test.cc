@@ -64,6 +64,29 @@ TEST_F(EpollPortTest, ADescriptorThatBecomesReadableWakesItsTask) {
   close(pipe_fds[1]);
 }
 
+// While events are gathered, nothing is looked for before a timer is due; and nothing is lost.
+TEST_F(EpollPortTest, WhatIsGatheredArrivesTogether) {
+  std::array<int, 2> pipe_fds;
+  ASSERT_EQ(pipe(pipe_fds.data()), 0);
+  const auto wait = [&]() -> Task<Status> {
+    Readable readable(*port_, pipe_fds[0]);
+    co_return co_await readable;
+  };
+  const auto body = [&]() -> Task<> {
+    EXPECT_EQ(write(pipe_fds[1], "x", 1), 1);
+    port_->gather(1h);
+    EXPECT_TRUE(co_await sleep_for(1us));  // with it a first look is taken
+    const Instant begin = loop_.now();
+    EXPECT_TRUE(co_await with_timeout(2ms, wait()));
+    EXPECT_GE(loop_.now() - begin, 2ms);
+    port_->gather({});
+    EXPECT_TRUE(co_await wait());
+  };
+  loop_.run(body());
+  close(pipe_fds[0]);
+  close(pipe_fds[1]);
+}
+
 TEST_F(EpollPortTest, AWatchThatIsCancelledIsForgotten) {
   std::array<int, 2> pipe_fds;
   ASSERT_EQ(pipe(pipe_fds.data()), 0);

@@ -52,6 +52,20 @@ TEST(Product, IsWhatItsFileSays) {
   EXPECT_EQ(product->minutes_max, 30U);
 }
 
+TEST(Product, ItsNumbersMayBeTheMess) {
+  const auto product =
+      parse_product(with("pool = \"tone\"", "pool = \"tone\"\nfrom = \"mes\"\nahead = 7"), "t");
+  ASSERT_TRUE(product) << product.error().message();
+  EXPECT_TRUE(product->serial->from_mes);
+  EXPECT_EQ(product->serial->ahead, 7U);
+  EXPECT_FALSE(parse_product(kTone, "t")->serial->from_mes);
+  EXPECT_NE(fault(with("prefix", "from = \"mse\"\nprefix")).find("\"station\" or \"mes\""),
+            std::string::npos);
+  EXPECT_NE(fault(with("prefix", "from = \"mes\"\nfirst = 5\nprefix")).find("\"first\""),
+            std::string::npos)
+      << "the MES says where its pool begins";
+}
+
 TEST(Product, MistakesHaveALine) {
   EXPECT_EQ(fault(with("vendor", "vender")),
             "tone.toml:4: unknown key \"vender\"; did you mean \"vendor\"?");

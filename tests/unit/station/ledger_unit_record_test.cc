@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
+#include <utility>
 
 #include "loop/scope.h"
 #include "loop/sleep.h"
@@ -26,12 +28,24 @@ Product product_of(const std::string& pool, int digits, std::uint32_t size) {
 // A MES that says no, or nothing at all.
 class Clerk final : public MesLink {
  public:
+  bool is_there() const override { return true; }
   Task<Status> authorize(MesUnit unit) override {
     asked.push_back(unit.uid + " " + unit.product + " " + unit.slot);
     CO_TRY_STATUS(co_await sleep_for(takes));
     if (refuses) co_return Error(Code::kInvalid, "unit {} is not due here", unit.uid);
+    if (is_silent) co_return Error(Code::kTimeout, "no answer");
     co_return Status();
   }
+  Task<Result<MesNumbers>> lease(MesLease lease) override {
+    leased.push_back(lease.request);
+    CO_TRY_STATUS(co_await sleep_for(takes));
+    if (is_silent) co_return Error(Code::kTimeout, "no answer");
+    co_return MesNumbers{std::exchange(next, next + lease.count), lease.count};
+  }
+  Task<Status> report(MesReport) override { co_return Status(); }
+  std::vector<std::string> leased;
+  std::uint64_t next = 100;
+  bool is_silent = false;
   std::vector<std::string> asked;
   Duration takes = 1ms;
   bool refuses = false;
@@ -43,8 +57,11 @@ class LedgerUnitRecordTest : public testing::Test {
     const auto body = [&]() -> Task<> {
       sim::SimLedger ledger(world_.loop, disk_, "line-1");
       Records records(world_.loop, ledger, [] {});
+      SerialSupply serials(world_.loop, records, mes_, [] {});
+      serials_ = &serials;
       EXPECT_TRUE(co_await records.open("1.0"));
       co_await life(records);
+      co_await serials.stop();
       co_await records.stop();
       co_await ledger.close();
     };
@@ -54,7 +71,7 @@ class LedgerUnitRecordTest : public testing::Test {
     return unit(records, product_, slot);
   }
   LedgerUnitRecord unit(Records& records, const Product& product, const std::string& slot = "1") {
-    return {records, mes_, product, {{1, 2}, slot, "0000:00:14.0/1"}, [](auto...) {}};
+    return {records, mes_, *serials_, product, {{1, 2}, slot, "0000:00:14.0/1"}, [](auto...) {}};
   }
   const AttemptStarted& last_start() {
     return std::get<AttemptStarted>(disk_.entries().back().event);
@@ -63,6 +80,7 @@ class LedgerUnitRecordTest : public testing::Test {
   Simulated world_;
   sim::SimDisk disk_{1};
   Clerk mes_;
+  SerialSupply* serials_ = nullptr;
   const Product product_ = product_of("tone", 3, 8);
 };
 
@@ -241,6 +259,102 @@ TEST_F(LedgerUnitRecordTest, AMesThatIsSilentIsNotWaitedForWithoutEnd) {
     EXPECT_TRUE((co_await record.begin("AA")).failed_with(Code::kTimeout));
     EXPECT_LE(world_.loop.now() - began, 1min);
   });
+}
+
+Product product_of_mes(const std::string& pool, std::uint64_t ahead) {
+  Product product = product_of(pool, 3, 8);
+  product.serial->from_mes = true;
+  product.serial->ahead = ahead;
+  return product;
+}
+
+TEST_F(LedgerUnitRecordTest, NumbersOfTheMesAreOnRecordBeforeTheyAreUsed) {
+  const Product product = product_of_mes("tone", 2);
+  live([&](Records& records) -> Task<> {
+    serials_->keep("tone", "tone", 2);
+    (void)co_await sleep_for(1s);
+    LedgerUnitRecord first = unit(records, product);
+    EXPECT_EQ((co_await first.begin("AA"))->serial, "T100");
+    EXPECT_EQ(last_start().allowed_by, "mes");
+    const auto is_lease = [](const Entry& entry) {
+      const auto* lease = std::get_if<SerialsLeased>(&entry.event);
+      return lease != nullptr && lease->first == 100 && lease->count == 2 &&
+             lease->request == "tone/1/1";
+    };
+    EXPECT_TRUE(std::ranges::any_of(disk_.entries(), is_lease));
+    (void)co_await sleep_for(1s);
+    EXPECT_EQ(mes_.leased.back(), "tone/1/2") << "the next are asked for when they run low";
+  });
+  // The next life goes on where it was.
+  mes_.is_silent = true;
+  live([&](Records& records) -> Task<> {
+    LedgerUnitRecord second = unit(records, product);
+    EXPECT_EQ((co_await second.begin("BB"))->serial, "T101");
+    EXPECT_EQ(last_start().allowed_by, "lease");
+    LedgerUnitRecord again = unit(records, product, "2");
+    EXPECT_EQ((co_await again.begin("AA"))->serial, "T100") << "a unit keeps its number";
+  });
+}
+
+// An answer was lost: what is asked for again is the same.
+TEST_F(LedgerUnitRecordTest, ALeaseIsAskedForUnderOneNameUntilItIsOnRecord) {
+  live([&](Records&) -> Task<> {
+    mes_.is_silent = true;
+    serials_->keep("tone", "tone", 2);
+    (void)co_await sleep_for(1min);
+    EXPECT_GT(mes_.leased.size(), 3U);
+    EXPECT_NE(serials_->trouble(), "");
+  });
+  live([&](Records&) -> Task<> {
+    mes_.is_silent = false;
+    serials_->keep("tone", "tone", 2);
+    (void)co_await sleep_for(1min);
+    EXPECT_EQ(serials_->trouble(), "");
+  });
+  EXPECT_EQ(std::ranges::count(mes_.leased, "tone/1/1"), std::ssize(mes_.leased));
+}
+
+TEST_F(LedgerUnitRecordTest, WithoutANumberTheBoardWaits) {
+  const Product product = product_of_mes("tone", 1);
+  live([&](Records& records) -> Task<> {
+    mes_.is_silent = true;
+    serials_->keep("tone", "tone", 1);
+    (void)co_await sleep_for(1s);
+    const std::size_t before = disk_.entries().size();
+    LedgerUnitRecord none = unit(records, product);
+    EXPECT_TRUE((co_await none.begin("AA")).failed_with(Code::kExhausted));
+    EXPECT_TRUE(none.failed_to_begin());
+    EXPECT_EQ(disk_.entries().size(), before);
+  });
+}
+
+// A MES that gives numbers twice must not get them used twice.
+TEST_F(LedgerUnitRecordTest, NumbersThatWereGivenBeforeAreNotTaken) {
+  live([&](Records& records) -> Task<> {
+    serials_->keep("tone", "tone", 4);
+    (void)co_await sleep_for(1s);
+    EXPECT_EQ(records.leased().left("tone"), 4U);
+    mes_.next = 103;
+    EXPECT_TRUE(serials_->take("tone"));
+    (void)co_await sleep_for(500ms);
+    EXPECT_EQ(records.leased().left("tone"), 3U);
+    EXPECT_NE(serials_->trouble().find("given some before"), std::string::npos);
+  });
+}
+
+// Whoever went on with a copy of the ledger does not know what the lost one gave away.
+TEST(LeasedSerials, NumbersOfAnotherEpochAreNotUsed) {
+  LeasedSerials leased;
+  leased.restore({{{1, 5}, "tone", 100, 10, 104}, {{2, 9}, "tone", 200, 2, 200}}, 2);
+  EXPECT_EQ(leased.left("tone"), 2U);
+  EXPECT_EQ(leased.take("tone"), 200U);
+  EXPECT_EQ(leased.next_request("tone"), "tone/2/2");
+  EXPECT_TRUE(leased.check("tone", 108, 4).failed_with(Code::kMismatch));
+  EXPECT_TRUE(leased.check("tone", 110, 4));
+  EXPECT_TRUE(leased.check("tone", 110, 0).failed_with(Code::kMismatch));
+  EXPECT_TRUE(leased.check("tone", 999'999'999'999'999, 1).failed_with(Code::kMismatch));
+  EXPECT_EQ(leased.take("tone"), 201U);
+  EXPECT_EQ(leased.take("tone"), std::nullopt);
 }
 
 // Two chips that say they are one: a clone, or a board in two slots by a wrong map.

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 namespace gangd {
 namespace {
 
@@ -59,6 +61,44 @@ TEST(StationConfig, ASlotIsAPort) {
             "/etc/gangd/station.toml:4: \"path\" must name a port, as 0000:00:14.0/2.4 does");
 }
 
+std::string with_mes(const std::string& text) {
+  return kHead + slot("1", "0000:00:14.0/1") + "[mes]\n" + text;
+}
+
+TEST(StationConfig, AMesIsNamedWithWhatBothShowEachOther) {
+  const auto config =
+      parse_station(with_mes("address = \"mes.factory:50061\"\nca = \"pki/ca.pem\"\n"
+                             "cert = \"pki/a.pem\"\nkey = \"/k\"\n"),
+                    "/etc/gangd/station.toml");
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->mes->address, "mes.factory:50061");
+  EXPECT_EQ(config->mes->ca, "/etc/gangd/pki/ca.pem");
+  EXPECT_EQ(config->mes->key, "/k");
+  EXPECT_EQ(config->mes->deadline, std::chrono::seconds(5));
+  const auto local = parse_station(with_mes("address = \"unix:mes.sock\"\ndeadline_ms = 250\n"),
+                                   "/etc/gangd/station.toml");
+  ASSERT_TRUE(local) << local.error().message();
+  EXPECT_EQ(local->mes->address, "unix:/etc/gangd/mes.sock");
+  EXPECT_EQ(local->mes->deadline, std::chrono::milliseconds(250));
+  EXPECT_FALSE(parse_station(kHead + slot("1", "0000:00:14.0/1"), "x")->mes);
+}
+
+TEST(StationConfig, AMesBeyondThisMachineIsReachedWithCertificatesOnly) {
+  EXPECT_EQ(fault(with_mes("address = \"mes:1\"\n")),
+            "/etc/gangd/station.toml:6: a MES on another machine needs \"ca\", \"cert\" and "
+            "\"key\"");
+  EXPECT_NE(fault(with_mes("address = \"[::1]:1\"\nca = \"x\"\n")).find("belong together"),
+            std::string::npos);
+  for (const std::string address : {"mes", "mes:", ":1", "unix:", "http://mes:1", "mes:x"}) {
+    EXPECT_NE(fault(with_mes("address = \"" + address + "\"\n")).find("must be HOST:PORT"),
+              std::string::npos)
+        << address;
+  }
+  EXPECT_NE(fault(with_mes("")).find("\"address\" is missing"), std::string::npos);
+  EXPECT_NE(fault(with_mes("address = \"localhost:1\"\ndeadline = 3\n")).find("deadline_ms"),
+            std::string::npos);
+}
+
 TEST(StationConfig, WithoutTcpThereIsNoNetworkAndNoGroup) {
   const auto config = parse_station(kHead + slot("1", "0000:00:14.0/1.2"), "station.toml");
   ASSERT_TRUE(config);
@@ -95,6 +135,41 @@ TEST(StationConfig, MistakesInTcpAndGroupsAreNamed) {
     const std::string text = head + "[tcp]\nlisten = \"" + listen + "\"\n";
     EXPECT_NE(fault(text).find(":6: \"listen\" must be HOST:PORT"), std::string::npos) << listen;
   }
+}
+
+// The page shows slots as they lie; two in one place would hide one.
+TEST(StationConfig, SlotsLieInTheFixtureOrNobodySaidHow) {
+  const std::string first = slot("1", "0000:00:14.0/1") + "row = 1\ncolumn = 2\n";
+  const std::string second = slot("2", "0000:00:14.0/2");
+  const auto config = parse_station(kHead + first + second, "station.toml");
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->slots[0].row, 1);
+  EXPECT_EQ(config->slots[0].column, 2);
+  EXPECT_EQ(config->slots[1].row, 0);
+  EXPECT_EQ(fault(kHead + first + second + "row = 1\ncolumn = 2\n"),
+            "/etc/gangd/station.toml:10: slot \"1\" lies at this row and column already");
+  EXPECT_NE(fault(kHead + second + "row = 1\n").find("go together"), std::string::npos);
+  EXPECT_NE(fault(kHead + second + "row = 0\ncolumn = 1\n").find(":5:"), std::string::npos);
+}
+
+TEST(StationConfig, ThereIsAFloorPageIfItSaysSo) {
+  const std::string rest = slot("1", "0000:00:14.0/1");
+  EXPECT_FALSE(parse_station(kHead + rest, "station.toml")->web);
+  const auto config =
+      parse_station(kHead + "[web]\npages = \"floor\"\n" + rest, "/etc/gangd/station.toml");
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->web->port, 8484);
+  EXPECT_EQ(config->web->pages, "/etc/gangd/floor");
+  EXPECT_NE(fault(kHead + "[web]\nport = 65536\n" + rest).find(":3:"), std::string::npos);
+  EXPECT_NE(fault(kHead + "[web]\nhost = \"0.0.0.0\"\n" + rest).find(":3:"), std::string::npos);
+}
+
+TEST(StationConfig, AFailIsAcknowledgedIfItSaysSo) {
+  const std::string rest = slot("1", "0000:00:14.0/1");
+  EXPECT_FALSE(parse_station(kHead + rest, "station.toml")->fails_are_acknowledged);
+  EXPECT_TRUE(parse_station(kHead + "acknowledge = \"fail\"\n" + rest, "station.toml")
+                  ->fails_are_acknowledged);
+  EXPECT_NE(fault(kHead + "acknowledge = \"yes\"\n" + rest).find(":2:"), std::string::npos);
 }
 
 TEST(StationConfig, MistakesHaveALine) {

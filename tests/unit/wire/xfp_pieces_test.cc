@@ -15,11 +15,12 @@ constexpr std::uint32_t kFlash = 0x9000'0000;
 constexpr std::size_t kMax = 16384;
 constexpr std::size_t kPage = 256;
 
-std::vector<XfpPieces::Piece> cut(std::uint32_t address, ByteView bytes, std::size_t max = kMax) {
+std::vector<XfpPieces::Piece> cut(std::uint32_t address, ByteView bytes, std::size_t max = kMax,
+                                  const PackedPieces& packed = {}) {
   XfpPieces pieces(address, bytes, max);
   std::vector<XfpPieces::Piece> all;
   while (true) {
-    const XfpPieces::Piece piece = pieces.next({});
+    const XfpPieces::Piece piece = pieces.next(packed);
     if (piece.bytes.empty()) break;
     all.push_back(piece);
   }
@@ -100,6 +101,25 @@ TEST(XfpPieces, TheFirstOnesAreSmall) {
   }
   EXPECT_EQ(pieces[pieces.size() / 2].bytes.size(), kMax);
   EXPECT_EQ(unpacked(pieces, bytes.size()), bytes);
+}
+
+// A block of other bytes than those of the piece is of no use to it.
+TEST(XfpPieces, WhatIsPackedIsTakenWhereItFits) {
+  const ByteVector bytes = noise(2 * kMax);
+  const ByteVector block = {1, 2, 3};
+  const auto address_of = [](std::size_t at) { return static_cast<std::uint32_t>(kFlash + at); };
+  const auto pieces = cut(kFlash, bytes, kMax, {{address_of(0), kMax, block}});
+  ASSERT_GE(pieces.size(), 2U);
+  EXPECT_EQ(pieces[0].codec, XFP_LZ4);
+  EXPECT_EQ(pieces[0].bytes.size(), kMax);
+  EXPECT_EQ(pieces[0].payload.data(), block.data());
+  EXPECT_EQ(pieces[1].codec, XFP_RAW);
+  for (const PackedPiece& other :
+       {PackedPiece{address_of(256), kMax, block}, PackedPiece{address_of(0), kMax - 256, block}}) {
+    for (const XfpPieces::Piece& piece : cut(kFlash, bytes, kMax, {other})) {
+      EXPECT_EQ(piece.codec, XFP_RAW);
+    }
+  }
 }
 
 TEST(XfpPieces, WhateverTheBytesAreTheyArrive) {

@@ -104,6 +104,39 @@ TEST_F(XfpWireTest, WhatIsGoneMeanwhileIsNoticed) {
       << words(status);
 }
 
+// What breaks: an end that is noticed when the next look happens to come, up to 20 ms late: a byte
+// more to hash would then cost nothing or all of that.
+TEST(XfpJob, IsAskedForWhenItShouldBeDone) {
+  Simulated world;
+  sim::SimBus bus(world.port, 1);
+  const UsbPath place("0000:00:14.0", {1});
+  model::VirtualBoard::Options options;
+  options.part = "MX25R6435F";
+  options.cpu = "STM32L496";
+  bus.add_board(place, options);
+  bus.plug(place);
+  constexpr std::size_t kStep = 20'000;
+  std::vector<Duration> took;
+  const auto hash_more_and_more = [&](std::size_t steps) -> Task<Status> {
+    while (bus.devices().empty()) CO_TRY_STATUS(co_await bus.changed(bus.revision()));
+    CO_TRY(auto connection, co_await bus.open(bus.devices().front().arrival));
+    CO_TRY(const std::unique_ptr<Wire> wire, co_await XfpWire::open(*connection));
+    for (std::size_t i = 0; i < steps; ++i) {
+      const Instant begin = world.loop.now();
+      CO_TRY(const DeviceProof proof,
+             co_await wire->measure(kFlash, 200'000 + i * kStep, Nonce{}, [](std::uint64_t) {}));
+      EXPECT_NE(proof.digest, proof.loader);
+      took.push_back(world.loop.now() - begin);
+    }
+    co_return Status();
+  };
+  ASSERT_TRUE(world.loop.run(hash_more_and_more(10)));
+  const Duration step = (took.back() - took.front()) / 9;
+  for (std::size_t i = 1; i < took.size(); ++i) {
+    EXPECT_LT(std::chrono::abs(took[i] - took[i - 1] - step), 3ms) << i;
+  }
+}
+
 // One device answers HELLO with these capabilities, and then nothing.
 class Boaster final : public UsbConnection {
  public:
