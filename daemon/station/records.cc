@@ -30,7 +30,7 @@ bool is_record_of(const Entry& entry, const LedgerEvent& event) {
 
 Error no_attempt(EventId id) {
   return {Code::kMismatch,
-          "{} is no attempt that ended: type gangctl ledger verify, and rebuild if the events are "
+          "{} is no attempt that ended: type gangctl audit verify, and rebuild if the events are "
           "right",
           id.to_string()};
 }
