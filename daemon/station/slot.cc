@@ -258,7 +258,7 @@ void Slot::finish(const AttemptEnded& end, EventId event) {
   switch (end.verdict) {
     case Verdict::kPass:
       ++job_->view.passed;
-      job_->units.insert(started.uid);
+      job_->units.insert(unit_->started().uid);
       break;
     case Verdict::kFail:
       ++job_->view.failed;
