@@ -50,7 +50,7 @@ Task<Status> serve(Loop& loop, EpollPort& port, StationConfig config) {
   CO_TRY(const auto mes, open_mes(loop, config));
   CO_TRY(auto signals, StopSignals::open(port));
   CO_TRY(const auto bus, LibusbBus::open(loop, port));
-  SqliteLedger ledger(loop, config.ledger, config.name);
+  SqliteLedger ledger(loop, config.ledger, config.name, config.station_key);
   BareFixture fixture;
   const auto product_worker = port.start_workers("products", 1);
   ProductFiles products(*product_worker, config.products);

@@ -239,7 +239,7 @@ The station runs until Ctrl-C. In another terminal, try
   {rack} plug 1-1.1        put it back,
   {gangctl_here} acknowledge 1
                                 and when its FAIL was seen, it is programmed again
-  {short(BIN / 'gangctl')} ledger verify {short(ledger())}
+  {short(BIN / 'gangctl')} audit verify --ledger {short(ledger())}
 """)
 
 

@@ -15,6 +15,7 @@ grpc::StatusCode grpc_code(Code code) {
       return grpc::StatusCode::FAILED_PRECONDITION;
     case Code::kExhausted:
       return grpc::StatusCode::RESOURCE_EXHAUSTED;
+    case Code::kConflict:
     case Code::kMismatch:
       return grpc::StatusCode::DATA_LOSS;
     case Code::kCancelled:

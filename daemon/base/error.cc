@@ -20,6 +20,8 @@ std::string_view name(Code code) {
       return "busy";
     case Code::kMismatch:
       return "mismatch";
+    case Code::kConflict:
+      return "conflict";
     case Code::kInvalid:
       return "invalid";
     case Code::kNotFound:

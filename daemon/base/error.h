@@ -19,6 +19,7 @@ enum class Code {
   kDevice,       // the device reports that it failed, or answers nonsense: this unit fails
   kBusy,         // somebody else holds it: name them, try again later
   kMismatch,     // the content is not the expected one: FAIL
+  kConflict,     // what is on record says otherwise: stop, until a person has found out why
   kInvalid,      // the input is wrong: a person corrects it
   kNotFound,     // there is no such thing: a person chooses another
   kExhausted,    // a bound was reached (queue, memory, disk): shed load or wait

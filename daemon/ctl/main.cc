@@ -7,11 +7,13 @@
 #include <system_error>
 
 #include "ctl/verbs.h"
+#include "ledger/event.h"
 
 namespace gangd {
 namespace {
 
 constexpr const char* kSocket = "/run/gangd/operator.sock";
+constexpr const char* kLedger = "/var/lib/gangd/ledger.db";
 constexpr const char* kFooter =
     "Exit status: 0 good, 1 what was asked about is not, 2 usage, 3 gangd cannot be reached or "
     "refuses.";
@@ -42,6 +44,7 @@ class CommandLine {
     add_jobs();
     add_units();
     add_ledger();
+    add_audit();
   }
 
   int run(int count, char** words) {
@@ -130,13 +133,62 @@ class CommandLine {
     CLI::App* events = verb(app_, "events", "the station's record", list_events);
     events->add_option("--after", arguments_.after, "the token of the last event you have");
     events->add_flag("--follow", arguments_.follow, "stay for those that come");
-    CLI::App* ledger = group("ledger", "a ledger's file, without gangd");
-    verb(*ledger, "verify", "check every event, the chain and the projections", verify_ledger)
-        ->add_option("FILE", arguments_.file)
+    CLI::App* ledger = ledger_group("ledger", "mends a ledger's file while gangd does not run");
+    verb(*ledger, "rebuild", "make the projections again", rebuild_ledger);
+    CLI::App* go_on = verb(*ledger, "go-on", "go on from an older copy of it", go_on_ledger);
+    CLI::App* new_key =
+        verb(*ledger, "new-key", "give the station another key", replace_station_key);
+    for (CLI::App* verb : {go_on, new_key}) {
+      verb->add_option("--key", arguments_.key, "the station's secret key, as in station.toml")
+          ->required();
+      verb->add_option("--reason", arguments_.reason, "why, for who reads the record")->required();
+    }
+    go_on
+        ->add_option("--skip", arguments_.skip,
+                     "so many serials of each pool are never given: at least the boards that may "
+                     "have been begun since the copy; without it, as many as events are lost")
+        ->check(CLI::Range(std::uint64_t{0}, kNumbersSkippedMax));
+  }
+
+  void add_audit() {
+    CLI::App* audit = ledger_group("audit", "a ledger's file, with or without gangd");
+    CLI::App* verify =
+        verb(*audit, "verify", "check every event, chain, signed heads, projections", audit_verify);
+    verify->add_option("--head", arguments_.head,
+                       "a file with a signed head that was noted elsewhere, instead of the one "
+                       "beside the ledger");
+    verify->add_flag("--without-head", arguments_.without_head,
+                     "ask for none: that the end was cut off will not be found");
+    verify->add_option("--key", arguments_.key,
+                       "the station's public key that you noted: 64 digits, or a PEM file");
+    verb(*audit, "recall", "which units carry, or may carry, an image", audit_recall)
+        ->add_option("--image", arguments_.image, "its SHA-256")
         ->required();
-    verb(*ledger, "rebuild", "make the projections again; gangd must not run", rebuild_ledger)
-        ->add_option("FILE", arguments_.file)
+    CLI::App* evidence = verb(*audit, "evidence",
+                              "what proves a unit's history without the ledger: for "
+                              "deploy/audit/verify.py",
+                              audit_evidence);
+    CLI::Option_group* unit = evidence->add_option_group("unit");
+    unit->add_option("--serial", arguments_.serial, "of the unit");
+    unit->add_option("--uid", arguments_.uid, "of the unit");
+    unit->require_option(1);
+    CLI::App* table = verb(*audit, "export", "all attempts as a table", audit_export);
+    table->add_option("--format", arguments_.format, "csv or jsonl")
+        ->check(CLI::IsMember({"csv", "jsonl"}))
         ->required();
+    table->add_flag("--events", arguments_.all_events, "all events instead");
+    verb(*audit, "backup", "copy the ledger while gangd goes on, and verify the copy", audit_backup)
+        ->add_option("--to", arguments_.to, "the copy, a file that is not there")
+        ->required();
+  }
+
+  CLI::App* ledger_group(const char* name, const char* what) {
+    CLI::App* app = group(name, what);
+    app->add_option("--ledger", arguments_.ledger, "the ledger's file")
+        ->envname("GANGD_LEDGER")
+        ->default_str(kLedger);
+    arguments_.ledger = kLedger;
+    return app;
   }
 
   CLI::App app_{"Programs boards through gangd.", "gangctl"};

@@ -28,7 +28,18 @@ struct Arguments {
   std::string image;
   std::string after;
   bool follow = false;
-  std::string file;
+
+  std::string ledger;
+  std::string head;
+  bool without_head = false;
+  std::string key;
+  std::string uid;
+  std::string serial;
+  std::string format;
+  bool all_events = false;
+  std::string to;
+  std::string reason;
+  std::string skip;
 };
 
 Exit show_station(const Arguments& arguments);
@@ -41,7 +52,13 @@ Exit list_jobs(const Arguments& arguments);
 Exit show_unit(const Arguments& arguments);
 Exit list_units(const Arguments& arguments);
 Exit list_events(const Arguments& arguments);
-Exit verify_ledger(const Arguments& arguments);
+Exit audit_verify(const Arguments& arguments);
+Exit audit_recall(const Arguments& arguments);
+Exit audit_evidence(const Arguments& arguments);
+Exit audit_export(const Arguments& arguments);
+Exit audit_backup(const Arguments& arguments);
+Exit go_on_ledger(const Arguments& arguments);
+Exit replace_station_key(const Arguments& arguments);
 Exit rebuild_ledger(const Arguments& arguments);
 
 }  // namespace gangd

@@ -89,6 +89,16 @@ Result<std::int64_t> Database::integer(std::string_view sql) {
   return has_row ? static_cast<std::int64_t>(statement.integer(0)) : 0;
 }
 
+Status Database::copy_to(Database& copy) {
+  sqlite3_backup* backup = sqlite3_backup_init(copy.handle_, "main", handle_, "main");
+  if (backup == nullptr) return copy.error(sqlite3_errcode(copy.handle_));
+  // In one step: between two another's write would make it begin again.
+  sqlite3_backup_step(backup, -1);
+  const int status = sqlite3_backup_finish(backup);
+  if (status == SQLITE_OK) return {};
+  return copy.error(status);
+}
+
 Error Database::error(int status) const {
   return error_of(file_, status, sqlite3_errmsg(handle_));
 }

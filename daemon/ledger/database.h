@@ -35,6 +35,9 @@ class Database {
   // The first column of the first row; 0 when there is none.
   Result<std::int64_t> integer(std::string_view sql);
 
+  // All of it as it is at this moment, over what `copy` holds; others may write meanwhile.
+  Status copy_to(Database& copy);
+
   const std::string& file() const { return file_; }
 
  private:

@@ -20,10 +20,24 @@ constexpr std::uint64_t kFormat = 1;
 template <class Visit, class E>
 void fields_of(Visit& visit, E& event, const LedgerBegan*) {
   visit("station", event.station);
+  visit("public_key", event.public_key);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& event, const DaemonStarted*) {
   visit("version", event.version);
+}
+template <class Visit, class E>
+void fields_of(Visit& visit, E& event, const KeyReplaced*) {
+  visit("public_key", event.public_key);
+  visit("signature", event.signature);
+  visit("reason", event.reason);
+}
+template <class Visit, class E>
+void fields_of(Visit& visit, E& event, const EpochBegan*) {
+  visit("reason", event.reason);
+  visit("lost", event.lost);
+  visit("lost_sha256", event.lost_sha256);
+  visit("skipped", event.skipped);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& event, const JobStarted*) {
@@ -138,6 +152,7 @@ class Writer {
   static Json json(std::string_view text) { return {std::string(text)}; }
   static Json json(const EventId& id) { return {id.to_string()}; }
   static Json json(const Sha256Digest& digest) { return {digest.hex()}; }
+  static Json json(const PublicKey& key) { return {key.hex()}; }
   static Json json(Verdict verdict) { return {std::string(verdict_name(verdict))}; }
   static Json json(std::uint64_t number) { return {number}; }
   static Json json(std::uint32_t number) { return {std::uint64_t{number}}; }
@@ -180,7 +195,9 @@ class Reader {
   static void read(const Json& json, EventId& id) {
     if (const auto parsed = EventId::parse(text_of(json))) id = *parsed;
   }
-  static void read(const Json& json, Sha256Digest& digest) {
+  template <class T>
+    requires std::same_as<T, Sha256Digest> || std::same_as<T, PublicKey>
+  static void read(const Json& json, T& digest) {
     const auto bytes = from_hex(text_of(json));
     if (!bytes || bytes->size() != digest.bytes.size()) return;
     std::ranges::copy(*bytes, digest.bytes.begin());
@@ -219,16 +236,6 @@ class Reader {
 
 // --- times: `2026-11-21T08:15:00.000000Z`
 
-std::string time_text(UtcTime time) {
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(time - day);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
-                     clock.subseconds().count());
-}
-
 int digits_at(std::string_view text, std::size_t position, std::size_t count) {
   int number = 0;
   if (text.size() < position + count) return 0;
@@ -250,8 +257,9 @@ UtcTime time_of(std::string_view text) {
 
 // In the order of the variant.
 constexpr std::array<std::string_view, std::variant_size_v<LedgerEvent>> kTypes = {
-    "ledger_began",  "daemon_started", "job_started",          "job_ended",     "attempt_started",
-    "attempt_ended", "access_denied",  "attempt_acknowledged", "serials_leased"};
+    "ledger_began",  "daemon_started",  "key_replaced",  "epoch_began",   "job_started",
+    "job_ended",     "attempt_started", "attempt_ended", "access_denied", "attempt_acknowledged",
+    "serials_leased"};
 
 template <std::size_t Index = 0>
 LedgerEvent event_of_type(std::size_t index) {
@@ -280,6 +288,16 @@ Result<EventId> EventId::parse(std::string_view text) {
   return Error(Code::kInvalid, "\"{}\" is no id: one looks like 1-17", text);
 }
 
+std::string utc_text(UtcTime time) {
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                     clock.subseconds().count());
+}
+
 std::string_view event_type(const LedgerEvent& event) {
   return kTypes.at(event.index());
 }
@@ -290,7 +308,7 @@ std::string encode_entry(const Entry& entry) {
   writer("epoch", entry.id.epoch);
   writer("n", entry.id.n);
   writer("station", entry.station);
-  writer("at", time_text(entry.at));
+  writer("at", utc_text(entry.at));
   writer("type", event_type(entry.event));
   writer("event", std::visit([](const auto& event) { return Writer::object(event); }, entry.event));
   return canonical_json(std::move(writer).take());
@@ -322,11 +340,19 @@ Result<Entry> decode_entry(std::string_view bytes) {
   return entry;
 }
 
-Sha256Digest chain(const Sha256Digest& before, std::string_view bytes) {
+std::string key_text(const std::string& station, EventId id, const PublicKey& key) {
+  return fmt::format("gangd key\n{}\n{}\n{}\n", station, id.to_string(), key.hex());
+}
+
+Sha256Digest chain(const Sha256Digest& before, const Sha256Digest& record) {
   Sha256 hash;
   hash.update(before.bytes);
-  hash.update(as_bytes(bytes));
+  hash.update(record.bytes);
   return hash.finish();
+}
+
+Sha256Digest chain(const Sha256Digest& before, std::string_view bytes) {
+  return chain(before, sha256(as_bytes(bytes)));
 }
 
 }  // namespace gangd

@@ -1,20 +1,27 @@
-// The table of events: the one thing in the ledger's file that is true by itself. FORMAT.md tells
-// an auditor the same.
+// The tables of events and of signed heads: what is true by itself in the ledger's file. FORMAT.md
+// tells an auditor the same.
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "ledger/database.h"
 #include "ledger/event.h"
+#include "ledger/signed_head.h"
 
 namespace gangd {
 
-// Marks the file as a ledger, and makes the table, which from then on only grows.
+// Marks the file as a ledger, and makes the tables, which from then on only grow.
 Status create_events(Database& database);
 // False: the file is empty. kMismatch: it is no ledger, or one of another format.
 Result<bool> holds_ledger(Database& database);
+
+// A backup says of itself that it is one, so that no gangd goes on in it as if nothing were lost.
+Status mark_as_copy(Database& database);
+Status unmark_as_copy(Database& database);
+Result<bool> is_copy(Database& database);
 
 Status insert_event(Database& database, const StoredEvent& event);
 
@@ -22,6 +29,23 @@ Status insert_event(Database& database, const StoredEvent& event);
 // an error, or `events_max` were visited.
 Status visit_events(Database& database, EventId after, std::size_t events_max,
                     const std::function<Status(const StoredEvent&)>& visit);
+
+// Of the newest event, when all of its transaction is there.
+Status insert_head(Database& database, const SignedHead& head);
+
+// The same with the signature of the head that ends there, if one does. kMismatch: a head stands
+// where no event is.
+Status visit_signed_events(
+    Database& database,
+    const std::function<Status(const StoredEvent&, const std::optional<Signature>&)>& visit);
+
+// kMismatch: it is no event.
+Result<Entry> first_entry(Database& database);
+
+// Nothing when no head ends at `id`.
+Result<std::optional<Signature>> signature_at(Database& database, EventId id);
+// The hash at `id`; nothing when there is no such event.
+Result<std::optional<Sha256Digest>> hash_at(Database& database, EventId id);
 
 // {0, 0} and the hash before the first event, when there is none.
 struct Head {
@@ -31,7 +55,7 @@ struct Head {
 Result<Head> head_of(Database& database);
 
 // Checks events one after another, as they were written: canonical, numbered without a gap, of one
-// station, each with the hash that the chain demands.
+// station, each with the hash that the chain demands. SignedChainCheck looks after signatures, too.
 class ChainCheck {
  public:
   // From the first event on.

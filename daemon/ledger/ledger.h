@@ -78,6 +78,9 @@ class Ledger {
   virtual Task<Result<Entry>> entry(EventId id) = 0;
   // The event that this request led to; nothing when it is new.
   virtual Task<Result<std::optional<Entry>>> request(std::string request) = 0;
+  // A UID other than `uid` that has this number, of any pool; nothing when there is none.
+  virtual Task<Result<std::optional<std::string>>> other_holder(std::string number,
+                                                                std::string uid) = 0;
   // How far an outbox has got: its receiver has all up to this event. {0, 0} when it never kept it.
   // No part of the record: an outbox whose cursor is lost begins anew.
   virtual Task<Result<EventId>> cursor(std::string outbox) = 0;

@@ -159,6 +159,16 @@ Result<std::optional<std::string>> LedgerReader::uid_of_number(const std::string
   return uid;
 }
 
+Result<std::optional<std::string>> LedgerReader::other_holder(const std::string& number,
+                                                              const std::string& uid) {
+  std::optional<std::string> other;
+  TRY(Statement rows,
+      connection_->database.prepare("SELECT uid FROM number WHERE value = ? AND uid <> ? LIMIT 1"));
+  TRY(const bool has_row, rows.bind(0, number).bind(1, uid).step());
+  if (has_row) other = rows.text(0);
+  return other;
+}
+
 Result<JobRow> LedgerReader::job(EventId id) {
   auto entry = this->entry(id);
   auto* started = entry ? std::get_if<JobStarted>(&entry->event) : nullptr;

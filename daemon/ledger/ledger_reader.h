@@ -60,6 +60,9 @@ class LedgerReader {
   // The UID that a number of any pool was given to; nothing when nobody has it. kInvalid: units of
   // several pools have it.
   Result<std::optional<std::string>> uid_of_number(const std::string& value);
+  // A UID other than `uid` that a number of any pool was given to.
+  Result<std::optional<std::string>> other_holder(const std::string& number,
+                                                  const std::string& uid);
   // kNotFound: no job has this id.
   Result<JobRow> job(EventId id);
   // At most `jobs_max`, the newest of them last.

@@ -12,11 +12,17 @@ namespace {
 
 // Events are named by their `n`, which no two epochs share. STRICT tables keep to their types.
 constexpr std::string_view kCreate = R"(
+  CREATE TABLE key_event(
+    n INTEGER PRIMARY KEY) STRICT;
   CREATE TABLE job(
     n INTEGER PRIMARY KEY,
     product TEXT NOT NULL,
     end_n INTEGER) STRICT;
   CREATE INDEX job_open ON job(n) WHERE end_n IS NULL;
+  CREATE TABLE job_image(
+    sha256 TEXT NOT NULL,
+    job_n INTEGER NOT NULL,
+    PRIMARY KEY(sha256, job_n)) STRICT, WITHOUT ROWID;
   CREATE TABLE request(
     request TEXT PRIMARY KEY,
     n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -46,7 +52,8 @@ constexpr std::string_view kCreate = R"(
     value TEXT NOT NULL,
     uid TEXT NOT NULL,
     PRIMARY KEY(pool, place),
-    UNIQUE(pool, value)) STRICT, WITHOUT ROWID;
+    UNIQUE(pool, value),
+    UNIQUE(pool, uid)) STRICT, WITHOUT ROWID;
   CREATE INDEX number_of_uid ON number(uid);
   CREATE INDEX number_of_value ON number(value);
   CREATE TABLE pool(
@@ -66,14 +73,16 @@ struct Table {
   std::string_view name;
   std::string_view key;
 };
-constexpr std::array<Table, 8> kTables = {{{"job", "n"},
-                                           {"request", "request"},
-                                           {"attempt", "n"},
-                                           {"unit", "uid"},
-                                           {"number", "pool, place"},
-                                           {"pool", "pool"},
-                                           {"lease", "n"},
-                                           {"measured", "attempt_n, address, size, name"}}};
+constexpr std::array<Table, 10> kTables = {{{"key_event", "n"},
+                                            {"job", "n"},
+                                            {"job_image", "sha256, job_n"},
+                                            {"request", "request"},
+                                            {"attempt", "n"},
+                                            {"unit", "uid"},
+                                            {"number", "pool, place"},
+                                            {"pool", "pool"},
+                                            {"lease", "n"},
+                                            {"measured", "attempt_n, address, size, name"}}};
 
 Error contradiction(const Entry& entry, std::string_view what) {
   return {Code::kMismatch, "event {} contradicts those before it: {}", entry.id.to_string(), what};
@@ -86,13 +95,29 @@ Status project_request(Database& database, const Entry& entry, const std::string
   return insert.bind(0, request).bind(1, entry.id.n).run();
 }
 
-Status project_event(Database&, const Entry& entry, const LedgerBegan&) {
-  if (entry.id.n == 1) return {};
+Status project_key(Database& database, const Entry& entry) {
+  TRY(Statement insert, database.prepare("INSERT INTO key_event VALUES(?)"));
+  return insert.bind(0, entry.id.n).run();
+}
+
+Status project_event(Database& database, const Entry& entry, const LedgerBegan&) {
+  if (entry.id.n == 1) return project_key(database, entry);
   return contradiction(entry, "the ledger began before");
 }
 
 Status project_event(Database&, const Entry&, const DaemonStarted&) {
   return {};
+}
+
+Status project_event(Database& database, const Entry& entry, const KeyReplaced&) {
+  return project_key(database, entry);
+}
+
+Status project_event(Database& database, const Entry&, const EpochBegan& epoch) {
+  // What is left of a lease may have been given behind the copy, too.
+  TRY_STATUS(database.execute("DELETE FROM lease"));
+  TRY(Statement update, database.prepare("UPDATE pool SET next = next + ?"));
+  return update.bind(0, epoch.skipped).run();
 }
 
 Status project_event(Database&, const Entry&, const AccessDenied&) {
@@ -102,6 +127,10 @@ Status project_event(Database&, const Entry&, const AccessDenied&) {
 Status project_event(Database& database, const Entry& entry, const JobStarted& job) {
   TRY(Statement insert, database.prepare("INSERT INTO job VALUES(?, ?, NULL)"));
   TRY_STATUS(insert.bind(0, entry.id.n).bind(1, job.product).run());
+  for (const Extent& extent : job.image_extents) {
+    TRY(Statement image, database.prepare("INSERT OR IGNORE INTO job_image VALUES(?, ?)"));
+    TRY_STATUS(image.bind(0, extent.digest.hex()).bind(1, entry.id.n).run());
+  }
   return project_request(database, entry, job.request);
 }
 
@@ -123,8 +152,9 @@ Status project_number(Database& database, const Entry& entry, const std::string&
   holder.bind(0, number.pool).bind(1, number.index).bind(2, number.value).bind(3, uid);
   TRY(const bool is_its, holder.step());
   if (!is_its) {
-    return contradiction(entry,
-                         fmt::format("{} of pool {} is another unit's", number.value, number.pool));
+    return contradiction(
+        entry, fmt::format("{} of pool {} is another unit's, or the unit has another", number.value,
+                           number.pool));
   }
   TRY(Statement next, database.prepare("INSERT INTO pool VALUES(?1, ?2 + 1) "
                                        "ON CONFLICT DO UPDATE SET next = max(next, ?2 + 1)"));

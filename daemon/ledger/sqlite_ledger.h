@@ -17,8 +17,9 @@ namespace gangd {
 
 class SqliteLedger final : public Ledger {
  public:
-  // The file is made when there is none; its folder is not. It holds the events of one station.
-  SqliteLedger(Loop& loop, std::string file, std::string station);
+  // File and key are made when there are none; their folders are not. The file holds the events of
+  // one station.
+  SqliteLedger(Loop& loop, std::string file, std::string station, std::string key_file);
   // After close().
   ~SqliteLedger() override;
 
@@ -34,6 +35,8 @@ class SqliteLedger final : public Ledger {
   Task<Result<std::vector<Entry>>> entries(EventId after, std::size_t entries_max) override;
   Task<Result<Entry>> entry(EventId id) override;
   Task<Result<std::optional<Entry>>> request(std::string request) override;
+  Task<Result<std::optional<std::string>>> other_holder(std::string number,
+                                                        std::string uid) override;
   Task<Result<EventId>> cursor(std::string outbox) override;
   Task<Status> keep_cursor(std::string outbox, EventId cursor) override;
   Task<Result<std::optional<UnitRow>>> unit(std::string uid) override;

@@ -28,6 +28,7 @@ LedgerUnitRecord::LedgerUnitRecord(Records& records, MesLink& mes, SerialSupply&
 
 LedgerUnitRecord::~LedgerUnitRecord() {
   if (claimed_) records_.release_unit(started_.uid);
+  if (!claimed_number_.empty()) records_.release_number(claimed_number_);
 }
 
 Task<Result<BegunUnit>> LedgerUnitRecord::begin(std::string uid) {
@@ -46,6 +47,7 @@ Task<Result<BegunUnit>> LedgerUnitRecord::begin(std::string uid) {
   started_.nonce = to_hex(begun.nonce);
   if (product_.serial) {
     CO_TRY(const UnitNumber number, number_for(unit));
+    CO_TRY_STATUS(co_await bind(number, unit));
     begun.serial = number.value;
     started_.numbers = {number};
     started_.unit_extents = {product_.serial->extent(begun.serial)};
@@ -111,6 +113,29 @@ Result<UnitNumber> LedgerUnitRecord::number_for(const std::optional<UnitRow>& un
   }
   TRY(number.value, serial.text(number.index));
   return number;
+}
+
+Task<Status> LedgerUnitRecord::bind(UnitNumber number, std::optional<UnitRow> unit) {
+  CO_TRY_STATUS(records_.claim_number(number.value, started_.uid));
+  claimed_number_ = number.value;
+  for (const UnitNumber& own : unit ? unit->numbers : std::vector<UnitNumber>()) {
+    if (own.value == number.value) continue;
+    co_return Error(Code::kConflict,
+                    "unit {} has serial {} of pool {}, and {} would give it {} of pool {}: take "
+                    "the board aside; if it is right, let the product use pool {}",
+                    started_.uid, own.value, own.pool, product_.name, number.value, number.pool,
+                    own.pool);
+  }
+  auto other = co_await records_.ledger().other_holder(number.value, started_.uid);
+  failed_to_begin_ = !other && !other.failed_with(Code::kCancelled);
+  if (!other) co_return std::move(other).error();
+  if (*other) {
+    co_return Error(Code::kConflict,
+                    "serial {} is unit {}'s, and this is unit {}: take the board aside, and give "
+                    "the products' serials other prefixes, or one pool",
+                    number.value, **other, started_.uid);
+  }
+  co_return Status();
 }
 
 void LedgerUnitRecord::progress(std::string_view step, std::uint64_t done, std::uint64_t total) {

@@ -47,6 +47,8 @@ class LedgerUnitRecord final : public UnitRecord {
   Task<Status> ask_mes();
   Task<Result<std::optional<UnitRow>>> find_unit(std::string uid);
   Result<UnitNumber> number_for(const std::optional<UnitRow>& unit);
+  // One UID has one serial, and one serial one UID: kConflict says what is on record.
+  Task<Status> bind(UnitNumber number, std::optional<UnitRow> unit);
 
   Records& records_;
   MesLink& mes_;
@@ -57,6 +59,7 @@ class LedgerUnitRecord final : public UnitRecord {
   AttemptStarted started_;
   std::optional<EventId> id_;
   bool claimed_ = false;
+  std::string claimed_number_;
   bool failed_to_begin_ = false;
 };
 

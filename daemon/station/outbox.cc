@@ -93,7 +93,7 @@ Task<Result<MesReport>> Outbox::make_report(Entry entry, AttemptEnded end) {
   auto* job = std::get_if<JobStarted>(&order.event);
   if (job != nullptr) report.job = std::move(*job);
   if (attempt != nullptr && job != nullptr) co_return report;
-  co_return Error(Code::kMismatch, "event {} ends no attempt: type gangctl ledger verify",
+  co_return Error(Code::kMismatch, "event {} ends no attempt: type gangctl audit verify",
                   entry.id.to_string());
 }
 

@@ -30,7 +30,7 @@ bool is_record_of(const Entry& entry, const LedgerEvent& event) {
 
 Error no_attempt(EventId id) {
   return {Code::kMismatch,
-          "{} is no attempt that ended: type gangctl ledger verify, and rebuild if the events are "
+          "{} is no attempt that ended: type gangctl audit verify, and rebuild if the events are "
           "right",
           id.to_string()};
 }
@@ -235,6 +235,15 @@ Status Records::claim_unit(const std::string& uid, const std::string& slot) {
   if (is_new) return {};
   return Error(Code::kBusy, "slot {} has a board that says it is the same chip ({})", unit->second,
                uid);
+}
+
+Status Records::claim_number(const std::string& number, const std::string& uid) {
+  const auto [holder, is_new] = numbers_.emplace(number, uid);
+  if (is_new || holder->second == uid) return {};
+  return Error(Code::kConflict,
+               "serial {} is being given to unit {}: give the products' serials other prefixes, or "
+               "one pool",
+               number, holder->second);
 }
 
 }  // namespace gangd

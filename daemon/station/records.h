@@ -58,6 +58,10 @@ class Records {
 
   // One slot works on a unit at a time. kBusy names the one that does.
   Status claim_unit(const std::string& uid, const std::string& slot);
+  // One unit gets a number at a time; what is on record is the ledger's to say. kConflict names the
+  // other.
+  Status claim_number(const std::string& number, const std::string& uid);
+  void release_number(const std::string& number) { numbers_.erase(number); }
   void release_unit(const std::string& uid) { units_.erase(uid); }
 
  private:
@@ -85,7 +89,8 @@ class Records {
   std::map<std::string, std::uint64_t> pool_next_;
   std::vector<FailedAttempt> unacknowledged_;
   LeasedSerials leased_;
-  std::map<std::string, std::string> units_;  // in work, to the slot
+  std::map<std::string, std::string> units_;    // in work, to the slot
+  std::map<std::string, std::string> numbers_;  // in work, to the unit
 };
 
 }  // namespace gangd

@@ -50,7 +50,8 @@ void Slot::wait_for_board(const UsbDevice* device, Job* job) {
     view_.job = id;
     shown();
   }
-  if (device == nullptr) return empty_slot();
+  const std::string stop = stop_hint(job);
+  if (device == nullptr) return empty_slot(stop);
   // A verdict stands until its board has gone, or another job wants the board.
   const bool is_done = device->arrival == done_arrival_;
   seen_since_end_ |= is_done && !pulled_;
@@ -63,19 +64,37 @@ void Slot::wait_for_board(const UsbDevice* device, Job* job) {
   if (is_done && (job == nullptr || job->view.id == done_job_)) return;
   // Whatever becomes of this board, a verdict that is still there is not its own.
   if (view_.state == SlotState::kEnded) forget_board();
-  if (is_due(*device, job)) begin(*device, *job);
+  if (!stop.empty()) {
+    set_state(SlotState::kWaiting, stop);
+  } else if (is_due(*device, job)) {
+    begin(*device, *job);
+  }
 }
 
-void Slot::empty_slot() {
-  if (view_.state == SlotState::kEmpty) return;
+std::string Slot::stop_hint(const Job* job) {
+  if (job == nullptr || job->view.id != stopped_job_) stopped_job_.reset();
+  return stop_text();
+}
+
+std::string Slot::stop_text() const {
+  if (!stopped_job_) return "";
+  return fmt::format("stopped: {}; then stop the job and start another", stopped_why_);
+}
+
+void Slot::empty_slot(const std::string& stop) {
+  if (view_.state == SlotState::kEmpty) {
+    set_state(SlotState::kEmpty, stop);
+    return;
+  }
   if (view_.acknowledgement == Acknowledgement::kWanted) {
-    set_state(SlotState::kEnded, "");
+    set_state(SlotState::kEnded, stop);
     return;
   }
   // A board that was pulled in the middle must not take its verdict along unseen.
   const bool is_seen = seen_since_end_ || view_.acknowledgement == Acknowledgement::kGiven;
   if (view_.state == SlotState::kEnded && !is_seen) return;
   forget_board();
+  view_.hint = stop;
   shown();
 }
 
@@ -249,6 +268,10 @@ void Slot::finish(const AttemptEnded& end, EventId event) {
       break;
   }
   job_->slots_done.insert(name());
+  if (attempt_.error && attempt_.error->code() == Code::kConflict) {
+    stopped_job_ = job_->view.id;
+    stopped_why_ = attempt_.error->message();
+  }
   show(std::move(outcome));
 }
 
@@ -261,7 +284,7 @@ void Slot::show(AttemptOutcome outcome) {
   view_.uid = outcome.uid;
   view_.numbers = outcome.numbers;
   view_.outcome = std::move(outcome);
-  set_state(SlotState::kEnded, "");
+  set_state(SlotState::kEnded, stop_text());
   floor_.fixture.show(name(), verdict);
 }
 

@@ -69,8 +69,11 @@ class Slot {
  private:
   enum class Phase { kIdle, kWorking, kWorked, kRecording };
 
+  // What stops it, for this job; or empty.
+  std::string stop_hint(const Job* job);
+  std::string stop_text() const;
   void wait_for_board(const UsbDevice* device, Job* job);
-  void empty_slot();
+  void empty_slot(const std::string& stop);
   // What is shown of the last board, and its lamp.
   void forget_board();
   bool is_held(const UsbDevice& device) const;
@@ -113,6 +116,11 @@ class Slot {
   bool seen_since_end_ = false;  // the board was still there when the verdict was shown
   bool pulled_ = false;          // the board has gone, even if the bus tells so a moment later
   EventId done_job_;
+
+  // What is on record speaks against a board that was here: until a person has looked into it and
+  // started another job, no board is taken.
+  std::optional<EventId> stopped_job_;
+  std::string stopped_why_;
 };
 
 }  // namespace gangd

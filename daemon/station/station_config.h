@@ -47,8 +47,9 @@ struct TcpConfig {
 
 struct StationConfig {
   std::string name;
-  std::string ledger;   // file
-  std::string sockets;  // folder
+  std::string ledger;       // file
+  std::string station_key;  // file
+  std::string sockets;      // folder
   // By the role's name: who may open its socket, beside gangd's own user.
   std::map<std::string, std::string> socket_groups;
   std::optional<TcpConfig> tcp;

@@ -45,7 +45,7 @@ class DemoTest(unittest.TestCase):
 
     def assert_ended_in_order(self):
         self.assertEqual(self.gangctl("station").returncode, 3)
-        ledger = self.gangctl("ledger", "verify", self.folder / "ledger.db")
+        ledger = self.gangctl("audit", "verify", "--ledger", self.folder / "ledger.db")
         self.assertEqual(ledger.returncode, 0, ledger.stderr)
 
     def test_json_is_one_object_about_boards_that_passed(self):

@@ -47,8 +47,16 @@ Task<Result<std::vector<std::string>>> SimProducts::names() {
 }
 
 Task<Result<std::unique_ptr<Recipe>>> SimProducts::load(std::string name) {
-  if (name != kProduct) co_return Error(Code::kNotFound, "there is no product \"{}\"", name);
+  const bool is_other = name == kProductOfAnotherPool;
+  if (name != kProduct && !is_other) {
+    co_return Error(Code::kNotFound, "there is no product \"{}\"", name);
+  }
   CO_TRY(Product product, parse_product(kProductFile, "tone.toml"));
+  if (is_other) {
+    product.name = name;
+    product.serial->pool = name;
+    product.serial->prefix = "B";
+  }
   product.incoming_fresh = incoming_fresh_;
   product.serial->from_mes = serials_from_mes_;
   product.serial->ahead = kNumbersAhead;

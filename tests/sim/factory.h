@@ -24,7 +24,10 @@ constexpr std::uint32_t kFlashAddress = 0x9000'0000;
 constexpr std::uint32_t kSerialAddress = kFlashAddress + 0x1'0000;
 constexpr std::string_view kProduct = "tone";
 
-// One product, made up.
+// The same with serials of another pool: a unit that has one of kProduct must not get another.
+constexpr std::string_view kProductOfAnotherPool = "tone-b";
+
+// Two products, made up.
 class SimProducts final : public Products {
  public:
   SimProducts(Workers& workers, std::size_t image_bytes, bool incoming_fresh, bool serials_from_mes)

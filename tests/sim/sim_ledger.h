@@ -9,6 +9,7 @@
 
 #include "ledger/append_queue.h"
 #include "ledger/ledger.h"
+#include "ledger/signed_chain.h"
 #include "loop/loop.h"
 #include "tests/sim/prng.h"
 
@@ -30,6 +31,8 @@ class SimDisk {
 
   // What is durable, in order.
   const std::vector<Entry>& entries() const { return entries_; }
+  // The same as an auditor checks it: bytes, chain, signed heads, and the head that was noted.
+  Status audit() const;
 
   // Until `false`, nothing can be written or opened.
   void set_broken(bool broken) { broken_ = broken; }
@@ -45,6 +48,9 @@ class SimDisk {
   Prng dice_;
   Faults faults_;
   std::vector<Entry> entries_;
+  std::vector<StoredEvent> stored_;  // the same
+  std::map<std::uint64_t, Signature> signatures_;
+  SignedHead noted_;
   std::map<std::string, EventId> cursors_;
   bool broken_ = false;
   bool fail_before_ = false;
@@ -70,6 +76,8 @@ class SimLedger final : public Ledger {
   Task<Result<std::vector<Entry>>> entries(EventId after, std::size_t entries_max) override;
   Task<Result<Entry>> entry(EventId id) override;
   Task<Result<std::optional<Entry>>> request(std::string request) override;
+  Task<Result<std::optional<std::string>>> other_holder(std::string number,
+                                                        std::string uid) override;
   Task<Result<EventId>> cursor(std::string outbox) override;
   Task<Status> keep_cursor(std::string outbox, EventId cursor) override;
   Task<Result<std::optional<UnitRow>>> unit(std::string uid) override;
@@ -86,6 +94,7 @@ class SimLedger final : public Ledger {
   Loop& loop_;
   SimDisk& disk_;
   const std::string station_;
+  const SecretKey key_;
   const std::uint64_t writer_;
   const std::unique_ptr<Workers> worker_;
   bool is_open_ = false;  // the worker's

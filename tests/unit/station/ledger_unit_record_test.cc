@@ -8,6 +8,7 @@
 #include <functional>
 #include <utility>
 
+#include "loop/scope.h"
 #include "loop/sleep.h"
 #include "tests/sim/sim_ledger.h"
 #include "tests/unit/loop/simulated.h"
@@ -99,10 +100,61 @@ TEST_F(LedgerUnitRecordTest, AUnitKeepsItsNumber) {
   live([&](Records& records) -> Task<> {
     LedgerUnitRecord again = unit(records);
     EXPECT_EQ((co_await again.begin("BB"))->serial, "T002");
-    // From another pool it has none yet.
+  });
+}
+
+// Labels, MES and customers know a unit by its serial.
+TEST_F(LedgerUnitRecordTest, OneUidHasOneSerialAndOneSerialOneUid) {
+  live([&](Records& records) -> Task<> {
+    {
+      LedgerUnitRecord first = unit(records);
+      EXPECT_EQ((co_await first.begin("AA"))->serial, "T001");
+      LedgerUnitRecord second = unit(records, "2");
+      EXPECT_EQ((co_await second.begin("BB"))->serial, "T002");
+    }
+    const EventId before = disk_.entries().back().id;
+    // The pool of another product would give AA a second serial.
     const Product other = product_of("other", 2, 8);
-    LedgerUnitRecord elsewhere = unit(records, other, "2");
-    EXPECT_EQ((co_await elsewhere.begin("AA"))->serial, "T01");
+    LedgerUnitRecord again = unit(records, other);
+    const auto second = co_await again.begin("AA");
+    EXPECT_TRUE(second.failed_with(Code::kConflict));
+    EXPECT_NE(second.error().message().find("unit AA has serial T001 of pool tone"),
+              std::string::npos);
+    EXPECT_FALSE(again.failed_to_begin());
+    // A pool with the same prefix begins with AA's serial.
+    const Product same = product_of("same", 3, 8);
+    LedgerUnitRecord stranger = unit(records, same, "2");
+    const auto taken = co_await stranger.begin("CC");
+    EXPECT_TRUE(taken.failed_with(Code::kConflict));
+    EXPECT_NE(taken.error().message().find("serial T001 is unit AA's"), std::string::npos);
+    EXPECT_EQ(disk_.entries().back().id, before) << "nothing was given";
+    // It is on record all the same, without a serial.
+    EXPECT_TRUE(co_await stranger.begin_late());
+    EXPECT_EQ(last_start().uid, "CC");
+    EXPECT_TRUE(last_start().numbers.empty());
+  });
+}
+
+// Two slots at once: neither is on record yet.
+TEST_F(LedgerUnitRecordTest, ASerialThatIsBeingGivenIsNobodyElses) {
+  live([&](Records& records) -> Task<> {
+    mes_.takes = 0ms;
+    const Product same = product_of("same", 3, 8);
+    LedgerUnitRecord first = unit(records);
+    LedgerUnitRecord second = unit(records, same, "2");
+    Scope both(world_.loop, "both");
+    int given = 0;
+    int refused = 0;
+    const auto begin = [&](LedgerUnitRecord& record, std::string uid) -> Task<> {
+      const auto begun = co_await record.begin(std::move(uid));
+      given += begun.has_value();
+      refused += begun.failed_with(Code::kConflict);
+    };
+    both.spawn("first", begin(first, "AA"));
+    both.spawn("second", begin(second, "BB"));
+    co_await both.join();
+    EXPECT_EQ(given, 1);
+    EXPECT_EQ(refused, 1);
   });
 }
 

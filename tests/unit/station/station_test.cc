@@ -85,6 +85,50 @@ TEST_F(StationTest, AJobThatTakesOneBoardASlotEndsByItself) {
   });
 }
 
+// A chip that is given a second serial is a copy, a mix-up or a product with the wrong pool: more
+// boards in this slot would only hide it.
+TEST_F(StationTest, ASecondSerialForAUnitStopsTheSlot) {
+  run([](sim::Factory& factory) -> Task<> {
+    Station& station = factory.station();
+    EXPECT_TRUE(co_await station.start_job(order("r-1")));
+    co_await ended(factory);
+    StartJob other = order("r-2", false);
+    other.product = sim::kProductOfAnotherPool;
+    other.slots = {"1"};
+    const auto job = co_await station.start_job(other);
+    EXPECT_TRUE(job);
+    const auto is_stopped = [](const SlotView& slot) {
+      return slot.hint.find("stopped: ") != std::string::npos;
+    };
+    co_await until(factory, [&](const SlotView& slot) {
+      return slot.state == SlotState::kEnded && is_stopped(slot);
+    });
+    const SlotView refused = station.slots()[0];
+    EXPECT_EQ(refused.outcome->verdict, Verdict::kFail);
+    EXPECT_NE(refused.hint.find("has serial T000001 of pool tone"), std::string::npos);
+    EXPECT_NE(refused.hint.find("take the board aside"), std::string::npos);
+    const auto* on_record = std::get_if<AttemptEnded>(&factory.disk().entries().back().event);
+    EXPECT_TRUE(on_record != nullptr && on_record->code == "conflict");
+    // It stays so for this job, whatever is plugged in.
+    factory.bus().unplug(factory.place(0));
+    co_await until(factory, [&](const SlotView& slot) {
+      return slot.state == SlotState::kEmpty && is_stopped(slot);
+    });
+    factory.bus().plug(factory.place(0));
+    co_await until(factory, [&](const SlotView& slot) {
+      return slot.state == SlotState::kWaiting && is_stopped(slot);
+    });
+    EXPECT_EQ(count<AttemptStarted>(factory), 3);
+    // Until somebody has looked into it.
+    EXPECT_TRUE(co_await station.stop_job({"s-1", "operator", *job}));
+    EXPECT_TRUE(co_await station.start_job(order("r-3")));
+    co_await until(factory, [](const SlotView& slot) {
+      return slot.outcome && slot.outcome->verdict == Verdict::kPass;
+    });
+    EXPECT_EQ(station.slots()[0].numbers.front().value, "T000001");
+  });
+}
+
 TEST_F(StationTest, TheSameRequestIsTheSameJob) {
   run([](sim::Factory& factory) -> Task<> {
     const auto first = co_await factory.station().start_job(order("r-1"));
