@@ -136,8 +136,8 @@ Task<Attempt> FaultyBench::run(std::optional<Cells> cells) {
     co_return absent;
   }
   const auto on_line = sim::on_bad_line(*std::move(connection), line_);
-  LedgerUnitRecord record(records_, mes_, recipe_->product(), {{1, 1}, "1", place_.to_string()},
-                          [](auto...) {});
+  LedgerUnitRecord record(records_, mes_, serials_, recipe_->product(),
+                          {{1, 1}, "1", place_.to_string()}, [](auto...) {});
   Told told(record, cells);
   const Instant began = loop_.now();
   Attempt attempt = co_await recipe_->run(*on_line, told);

@@ -10,6 +10,7 @@
 #include "recipe/recipe.h"
 #include "station/mes_link.h"
 #include "station/records.h"
+#include "station/serial_supply.h"
 #include "tests/sim/line_faults.h"
 #include "tests/sim/sim_bus.h"
 #include "tests/sim/sim_ledger.h"
@@ -69,6 +70,7 @@ class FaultyBench {
   sim::SimLedger ledger_{loop_, disk_, "line-1"};
   Records records_{loop_, ledger_, [] {}};
   NoMes mes_;
+  SerialSupply serials_{loop_, records_, mes_, [] {}};
   const std::unique_ptr<Workers> worker_ = port_.start_workers("products", 1);
   std::unique_ptr<Recipe> recipe_;
   std::string serial_;
