@@ -3,8 +3,8 @@
 namespace gangd {
 namespace {
 
-// Nobody sees more of them, and each goes to everyone who watches.
-constexpr std::uint64_t kProgressParts = 256;
+// Nobody sees more of them, and each is a message to everyone who watches.
+constexpr std::uint64_t kProgressParts = 100;
 
 }  // namespace
 

@@ -277,7 +277,6 @@ enum dfu_status xfp_job_begin(struct xfp_job* job, const uint8_t* header,
   job->total = load_le32(header + XFP_AT_SPAN);
   job->done = job->skipped = job->dirty_blocks = 0;
   job->erasing = job->counting = false;
-  read_ahead_begin(&job->ahead, memory, job->address, job->total, READ_AHEAD_MAX);
   enum dfu_status status = DFU_OK;
   if (op == XFP_ERASE) {
     begin_erase_job(job, header, job->address, job->total);
@@ -286,6 +285,7 @@ enum dfu_status xfp_job_begin(struct xfp_job* job, const uint8_t* header,
   } else {
     status = begin_digests(job);
   }
+  read_ahead_begin(&job->ahead, memory, job->address, job->total, READ_AHEAD_MAX);
   if (status != DFU_OK) job->state = XFP_JOB_NONE;
   return status;
 }

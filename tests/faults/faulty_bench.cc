@@ -94,6 +94,7 @@ FaultyBench::~FaultyBench() {
 }
 
 Task<> FaultyBench::stop() {
+  co_await serials_.stop();
   co_await records_.stop();
   co_await ledger_.close();
 }

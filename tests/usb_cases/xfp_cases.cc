@@ -288,6 +288,7 @@ Task<> what_cannot_be_is_refused_and_the_next_works(Rack& rack) {
   co_await refused({.op = XFP_READ, .address = kFlash, .span = XFP_PAYLOAD_MAX + 1});
   co_await refused({.op = static_cast<xfp_op>(15), .address = kFlash, .span = 16});
   EXPECT_EQ((co_await host->hash(kFlash, 16)).state, XFP_JOB_DONE);
+  EXPECT_EQ((co_await host->erase(kFlash, kBlock, XFP_ERASE_ALL)).state, XFP_JOB_DONE);
   // A write that fails takes those behind it with it, until a new session.
   const ByteVector blank(16, 0xff);
   for (const XfpLink::Request& wrong :

@@ -65,7 +65,7 @@ inline std::vector<LedgerEvent> sample_events() {
           attempt_started({1, 2}, "00aa", 7),
           attempt_ended({1, 3}, Verdict::kPass),
           attempt_ended({1, 3}, Verdict::kUnknown),
-          AttemptAcknowledged{{1, 3}, "r-2", "operator"},
+          AttemptAcknowledged{{1, 3}, "r-2", "operator", ""},
           JobEnded{{1, 2}, "", "gangd", "interrupted"},
           JobEnded{{1, 2}, "s-1", "quality", "stopped", "CN=anna,O=line-1"},
           AccessDenied{"auditor", "CN=leo", "gang.v1.Jobs/StartJob", "not for auditor", 3},
