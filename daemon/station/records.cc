@@ -74,8 +74,10 @@ Task<Result<bool>> Records::is_alive(EventId attempt) {
 
 Task<Result<EventId>> Records::append(LedgerEvent event) {
   if (!in_order_) co_return Error(Code::kIo, "the ledger is out of order: {}", trouble_);
+  const Instant began = loop_.now();
   auto id = co_await ledger_.append({event});
   if (id) {
+    counts_.commit.add(std::chrono::duration<double>(loop_.now() - began).count());
     note(event, *id);
   } else if (!id.failed_with(Code::kCancelled)) {
     fail(id.error());
@@ -152,6 +154,7 @@ Task<> Records::mend() {
 }
 
 void Records::fail(const Error& error) {
+  ++counts_.failures;
   if (in_order_ || trouble_ != error.message()) {
     loop_.log(Severity::kError, "no boards are taken: {}", error.message());
   }

@@ -12,6 +12,7 @@
 #include "loop/loop.h"
 #include "loop/scope.h"
 #include "loop/signal.h"
+#include "station/counters.h"
 #include "wire/wire.h"
 
 namespace gangd {
@@ -32,6 +33,7 @@ class Records {
   const std::string& trouble() const { return trouble_; }
 
   Ledger& ledger() { return ledger_; }
+  const LedgerCounts& counts() const { return counts_; }
 
   // Tries once. An error: nobody may act as if it had happened.
   Task<Result<EventId>> append(LedgerEvent event);
@@ -74,6 +76,7 @@ class Records {
   std::vector<const LedgerEvent*> insisting_;  // what append_surely() works on
   std::map<std::string, std::uint64_t> pool_next_;
   std::map<std::string, std::string> units_;  // in work, to the slot
+  LedgerCounts counts_;
 };
 
 }  // namespace gangd

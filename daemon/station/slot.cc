@@ -212,6 +212,9 @@ void Slot::finish(const AttemptEnded& end, EventId event) {
   outcome.loader = end.loader;
   outcome.bytes_found_same = end.bytes_found_same;
   outcome.bytes_found_blank = end.bytes_found_blank;
+  floor_.counters.count({job_->view.product, name(), end.verdict,
+                         attempt_.error ? attempt_.error->code() : Code::kCancelled, took_,
+                         attempt_.bytes_written, end.bytes_found_same, end.bytes_found_blank});
   switch (end.verdict) {
     case Verdict::kPass:
       ++job_->view.passed;

@@ -8,6 +8,7 @@
 
 #include "loop/loop.h"
 #include "loop/scope.h"
+#include "station/counters.h"
 #include "station/fixture.h"
 #include "station/job.h"
 #include "station/ledger_unit_record.h"
@@ -28,6 +29,7 @@ struct Floor {
   Fixture& fixture;
   // Records that are being made: never cancelled, for every attempt stays on record.
   Scope& recording;
+  StationCounters& counters;
   // The view has changed; `look`: and the slots must be looked at again.
   std::function<void()> shown;
   std::function<void()> look;

@@ -42,8 +42,15 @@ Station::Station(Loop& loop, Usb& usb, Ledger& ledger, MesLink& mes, Fixture& fi
                }),
       recording_(loop, "recording"),
       watching_(loop, "station"),
-      floor_{
-          loop, usb, records_, mes, fixture, recording_, [this] { shown(); }, [this] { look(); }} {
+      floor_{loop,
+             usb,
+             records_,
+             mes,
+             fixture,
+             recording_,
+             counters_,
+             [this] { shown(); },
+             [this] { look(); }} {
   for (const SlotConfig& slot : config_.slots) {
     slots_.push_back(std::make_unique<Slot>(floor_, slot));
   }
@@ -52,6 +59,7 @@ Station::Station(Loop& loop, Usb& usb, Ledger& ledger, MesLink& mes, Fixture& fi
 Station::~Station() = default;
 
 Task<Status> Station::start() {
+  counters_.began = loop_.utc_now();
   CO_TRY_STATUS(co_await records_.open(version_));
   watching_.spawn("slots", watch_slots());
   watching_.spawn("bus", watch_bus());
@@ -239,6 +247,7 @@ Job& Station::add_job(EventId id, const StartJob& order, std::unique_ptr<Recipe>
     if (ended != jobs_.end()) jobs_.erase(ended);
   }
   jobs_.push_back(std::move(job));
+  counters_.product(order.product);
   shown();
   return *jobs_.back();
 }
@@ -300,6 +309,12 @@ std::vector<JobView> Station::jobs() const {
   std::vector<JobView> views;
   for (const auto& job : jobs_) views.push_back(job->view);
   return views;
+}
+
+StationCounters Station::counters() const {
+  StationCounters counters = counters_;
+  counters.ledger = records_.counts();
+  return counters;
 }
 
 Task<Status> Station::changed(std::uint64_t seen) {

@@ -16,6 +16,7 @@
 #include "loop/signal.h"
 #include "loop/task.h"
 #include "recipe/products.h"
+#include "station/counters.h"
 #include "station/fixture.h"
 #include "station/job.h"
 #include "station/mes_link.h"
@@ -67,6 +68,8 @@ class Station {
   std::vector<SlotView> slots() const;
   // Of this life of the daemon, the newest last; older ones are in the ledger.
   std::vector<JobView> jobs() const;
+  // Of this life, too.
+  StationCounters counters() const;
 
   // Grows with each change of what is shown.
   std::uint64_t revision() const { return revision_; }
@@ -99,6 +102,7 @@ class Station {
   const StationConfig config_;
   const std::string version_;
   Records records_;
+  StationCounters counters_;
   Scope recording_;
   Scope watching_;
   Floor floor_;

@@ -4,10 +4,13 @@ namespace gangd {
 
 Task<Status> WriteStep::run(Unit& unit) const {
   const Progress progress = unit.progress_of(verb(), unit.plan.bytes_to_write());
+  Status written;
   for (const WorkPlan::Piece& piece : unit.plan.write) {
-    CO_TRY_STATUS(co_await unit.wire->write(piece.address, piece.bytes, progress));
+    written = co_await unit.wire->write(piece.address, piece.bytes, progress);
+    if (!written) break;
   }
-  co_return Status();
+  unit.bytes_written = unit.step_done;
+  co_return written;
 }
 
 }  // namespace gangd
