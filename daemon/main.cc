@@ -1,8 +1,10 @@
 // gangd: builds every object in order, and takes them apart in the other. The table of contents of
 // the program.
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,8 +17,10 @@
 #include "loop/epoll_port.h"
 #include "loop/loop.h"
 #include "loop/stop_signals.h"
+#include "loop/systemd_supervisor.h"
 #include "recipe/product_files.h"
 #include "station/fixture.h"
+#include "station/heartbeat.h"
 #include "station/mes_link.h"
 #include "station/station.h"
 #include "station/station_config.h"
@@ -34,16 +38,38 @@ constexpr std::size_t kConfigBytesMax = 1 << 20;
 // The first look at the bus is over long before.
 constexpr Duration kLookLimit = std::chrono::seconds(5);
 
-Task<Status> work(Loop& loop, Station& station, Api& api, std::unique_ptr<StopSignals> signals) {
+// Who has started us, by sd_notify(3)'s protocol, and how long it waits for a sign of life.
+struct Start {
+  std::unique_ptr<Supervisor> supervisor;
+  Duration patience{};
+};
+
+Result<Start> read_start() {
+  const char* address = std::getenv("NOTIFY_SOCKET");
+  if (address == nullptr || *address == '\0') return Start{std::make_unique<NoSupervisor>(), {}};
+  Start start;
+  TRY(start.supervisor, SystemdSupervisor::open(address));
+  const char* us = std::getenv("WATCHDOG_USEC");
+  const char* pid = std::getenv("WATCHDOG_PID");
+  const bool is_ours = pid == nullptr || std::to_string(getpid()) == pid;
+  if (us != nullptr && is_ours) start.patience = std::chrono::microseconds(std::atoll(us));
+  return start;
+}
+
+Task<Status> work(Loop& loop, Station& station, Api& api, Heartbeat& heartbeat,
+                  std::unique_ptr<StopSignals> signals) {
   CO_TRY_STATUS(co_await station.start());
   CO_TRY_STATUS(co_await api.start());
+  heartbeat.start();
   loop.log(Severity::kInfo, "gangd {} is ready", GANGD_VERSION);
   CO_TRY_STATUS(co_await signals->wait());
+  heartbeat.announce_stop();
   loop.log(Severity::kInfo, "stopping: running attempts end as UNKNOWN");
   co_return Status();
 }
 
 Task<Status> serve(Loop& loop, EpollPort& port, StationConfig config) {
+  CO_TRY(const Start start, read_start());
   CO_TRY(auto signals, StopSignals::open(port));
   CO_TRY(const auto bus, LibusbBus::open(loop, port));
   SqliteLedger ledger(loop, config.ledger, config.name);
@@ -53,10 +79,12 @@ Task<Status> serve(Loop& loop, EpollPort& port, StationConfig config) {
   ProductFiles products(*product_worker, config.products);
   Station station(loop, *bus, ledger, mes, fixture, products, config, GANGD_VERSION);
   Api api(loop, station, ledger, config.ledger, config.sockets);
+  Heartbeat heartbeat(loop, station, *start.supervisor, start.patience);
 
-  Status status = co_await work(loop, station, api, std::move(signals));
+  Status status = co_await work(loop, station, api, heartbeat, std::move(signals));
   co_await api.stop();
   co_await station.stop();
+  co_await heartbeat.stop();
   co_await ledger.close();
   co_await bus->stop();
   co_return status;
