@@ -1,7 +1,6 @@
 // gangd: builds every object in order, and takes them apart in the other. The table of contents of
 // the program.
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -25,6 +24,7 @@
 #include "station/station.h"
 #include "station/station_config.h"
 #include "usb/libusb_bus.h"
+#include "web/web.h"
 
 namespace gangd {
 namespace {
@@ -38,28 +38,11 @@ constexpr std::size_t kConfigBytesMax = 1 << 20;
 // The first look at the bus is over long before.
 constexpr Duration kLookLimit = std::chrono::seconds(5);
 
-// Who has started us, by sd_notify(3)'s protocol, and how long it waits for a sign of life.
-struct Start {
-  std::unique_ptr<Supervisor> supervisor;
-  Duration patience{};
-};
-
-Result<Start> read_start() {
-  const char* address = std::getenv("NOTIFY_SOCKET");
-  if (address == nullptr || *address == '\0') return Start{std::make_unique<NoSupervisor>(), {}};
-  Start start;
-  TRY(start.supervisor, SystemdSupervisor::open(address));
-  const char* us = std::getenv("WATCHDOG_USEC");
-  const char* pid = std::getenv("WATCHDOG_PID");
-  const bool is_ours = pid == nullptr || std::to_string(getpid()) == pid;
-  if (us != nullptr && is_ours) start.patience = std::chrono::microseconds(std::atoll(us));
-  return start;
-}
-
-Task<Status> work(Loop& loop, Station& station, Api& api, Heartbeat& heartbeat,
+Task<Status> work(Loop& loop, Station& station, Api& api, Web& web, Heartbeat& heartbeat,
                   std::unique_ptr<StopSignals> signals) {
   CO_TRY_STATUS(co_await station.start());
   CO_TRY_STATUS(co_await api.start());
+  CO_TRY_STATUS(co_await web.start());
   heartbeat.start();
   loop.log(Severity::kInfo, "gangd {} is ready", GANGD_VERSION);
   CO_TRY_STATUS(co_await signals->wait());
@@ -69,7 +52,7 @@ Task<Status> work(Loop& loop, Station& station, Api& api, Heartbeat& heartbeat,
 }
 
 Task<Status> serve(Loop& loop, EpollPort& port, StationConfig config) {
-  CO_TRY(const Start start, read_start());
+  CO_TRY(const Supervision supervision, find_supervision(std::getenv));
   CO_TRY(auto signals, StopSignals::open(port));
   CO_TRY(const auto bus, LibusbBus::open(loop, port));
   SqliteLedger ledger(loop, config.ledger, config.name);
@@ -79,9 +62,11 @@ Task<Status> serve(Loop& loop, EpollPort& port, StationConfig config) {
   ProductFiles products(*product_worker, config.products);
   Station station(loop, *bus, ledger, mes, fixture, products, config, GANGD_VERSION);
   Api api(loop, station, ledger, config.ledger, config.sockets);
-  Heartbeat heartbeat(loop, station, *start.supervisor, start.patience);
+  Web web(loop, station, ledger, config.ledger, config.web);
+  Heartbeat heartbeat(loop, station, *supervision.supervisor, supervision.patience);
 
-  Status status = co_await work(loop, station, api, heartbeat, std::move(signals));
+  Status status = co_await work(loop, station, api, web, heartbeat, std::move(signals));
+  co_await web.stop();
   co_await api.stop();
   co_await station.stop();
   co_await heartbeat.stop();

@@ -5,8 +5,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <string_view>
 
 namespace gangd {
 
@@ -40,6 +44,30 @@ void SystemdSupervisor::tell(std::string_view lines) {
   const std::size_t size = offsetof(sockaddr_un, sun_path) + address_.size() + (is_name ? 0U : 1U);
   (void)sendto(fd_, lines.data(), lines.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&to),
                static_cast<socklen_t>(size));
+}
+
+Result<Supervision> find_supervision(char* (*environment)(const char* name)) {
+  const auto value = [&](const char* name) {
+    const char* text = environment(name);
+    return std::string_view(text == nullptr ? "" : text);
+  };
+  Supervision found{std::make_unique<NoSupervisor>(), {}};
+  if (value("NOTIFY_SOCKET").empty()) return found;
+  TRY(found.supervisor, SystemdSupervisor::open(std::string(value("NOTIFY_SOCKET"))));
+  const std::string_view text = value("WATCHDOG_USEC");
+  const std::string_view pid = value("WATCHDOG_PID");
+  // Meant for the process that has this one as its child.
+  const bool is_ours = pid.empty() || pid == std::to_string(getpid());
+  if (text.empty() || !is_ours) return found;
+  std::int64_t us = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), us);
+  const bool is_time = end.ec == std::errc() && end.ptr == text.data() + text.size() && us > 0;
+  if (!is_time || us > std::chrono::microseconds(std::chrono::hours(24)).count()) {
+    return Error(Code::kInvalid, "WATCHDOG_USEC is \"{}\": it must be microseconds of up to a day",
+                 text);
+  }
+  found.patience = std::chrono::microseconds(us);
+  return found;
 }
 
 }  // namespace gangd

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "loop/clock.h"
 #include "loop/supervisor.h"
 
 namespace gangd {
@@ -23,5 +24,13 @@ class SystemdSupervisor final : public Supervisor {
   const int fd_;
   const std::string address_;  // as sun_path has it
 };
+
+struct Supervision {
+  std::unique_ptr<Supervisor> supervisor;
+  Duration patience{};  // it restarts who is silent for longer; zero: it does not
+};
+
+// Who has started us, as the environment says. kInvalid: it says nonsense.
+Result<Supervision> find_supervision(char* (*environment)(const char* name));
 
 }  // namespace gangd

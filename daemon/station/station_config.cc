@@ -9,6 +9,8 @@ namespace gangd {
 namespace {
 
 constexpr std::size_t kNameBytesMax = 64;
+constexpr std::int64_t kPortMax = 65535;
+constexpr std::int64_t kWebPort = 8484;
 
 // Names go into the ledger, onto labels and into other systems: what prints everywhere is allowed.
 Status check_name(const TomlTable& table, const std::string& key, const std::string& name) {
@@ -57,6 +59,19 @@ Result<std::vector<SlotConfig>> parse_slots(TomlTable& station) {
   return slots;
 }
 
+Result<std::optional<WebConfig>> parse_web(TomlTable& station,
+                                           const std::filesystem::path& folder) {
+  TRY(std::optional<TomlTable> table, station.table("web"));
+  if (!table) return std::optional<WebConfig>();
+  WebConfig web;
+  TRY(const std::int64_t port, table->integer_or("port", 0, kPortMax, kWebPort));
+  web.port = static_cast<int>(port);
+  TRY(const std::string pages, table->text_or("pages", "/usr/share/gangd/floor"));
+  web.pages = (folder / pages).lexically_normal().string();
+  TRY_STATUS(table->finish());
+  return std::optional(std::move(web));
+}
+
 }  // namespace
 
 Result<StationConfig> parse_station(std::string_view text, const std::string& file) {
@@ -74,6 +89,7 @@ Result<StationConfig> parse_station(std::string_view text, const std::string& fi
   TRY(config.sockets, path_of("sockets", "/run/gangd"));
   TRY(config.products, path_of("products", "products"));
   TRY(config.slots, parse_slots(table));
+  TRY(config.web, parse_web(table, folder));
   TRY_STATUS(table.finish());
   return config;
 }

@@ -1,6 +1,7 @@
 // A station's configuration: station_cfg/station.toml.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,12 +16,18 @@ struct SlotConfig {
   UsbPath path;
 };
 
+struct WebConfig {
+  int port = 0;       // on 127.0.0.1; 0: any that is free
+  std::string pages;  // folder with the built floor page
+};
+
 struct StationConfig {
   std::string name;
   std::string ledger;    // file
   std::string sockets;   // folder
   std::string products;  // folder
   std::vector<SlotConfig> slots;
+  std::optional<WebConfig> web;  // nothing: no floor page
 };
 
 // `file` is where the text is from: relative paths in it begin at its folder. Bytes from anywhere

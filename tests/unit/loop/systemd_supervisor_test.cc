@@ -6,9 +6,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
+#include <map>
 
 namespace gangd {
 namespace {
@@ -77,6 +79,34 @@ TEST(SystemdSupervisorTest, WhatCannotBeASocketIsRefused) {
     const auto supervisor = SystemdSupervisor::open(address);
     ASSERT_TRUE(supervisor.failed_with(Code::kInvalid));
     EXPECT_NE(supervisor.error().message().find("NOTIFY_SOCKET"), std::string::npos);
+  }
+}
+
+std::map<std::string, std::string> variables;
+
+Result<Supervision> found_with(std::map<std::string, std::string> values) {
+  variables = std::move(values);
+  return find_supervision([](const char* name) -> char* {
+    const auto found = variables.find(name);
+    return found == variables.end() ? nullptr : found->second.data();
+  });
+}
+
+TEST(SystemdSupervisorTest, TheEnvironmentSaysWhoWatchesAndForHowLong) {
+  using namespace std::chrono_literals;
+  const std::string me = std::to_string(getpid());
+  EXPECT_EQ(found_with({{"WATCHDOG_USEC", "5"}})->patience, 0s);  // by nobody
+  EXPECT_EQ(found_with({{"NOTIFY_SOCKET", "@x"}})->patience, 0s);
+  EXPECT_EQ(found_with({{"NOTIFY_SOCKET", "@x"}, {"WATCHDOG_USEC", "30000000"}})->patience, 30s);
+  std::map<std::string, std::string> addressed = {
+      {"NOTIFY_SOCKET", "@x"}, {"WATCHDOG_USEC", "1000000"}, {"WATCHDOG_PID", me}};
+  EXPECT_EQ(found_with(addressed)->patience, 1s);
+  addressed["WATCHDOG_PID"] = me + "0";
+  EXPECT_EQ(found_with(addressed)->patience, 0s);
+  for (const char* nonsense : {"soon", "-1", "0", "10s", "99999999999999999999"}) {
+    EXPECT_TRUE(found_with({{"NOTIFY_SOCKET", "@x"}, {"WATCHDOG_USEC", nonsense}})
+                    .failed_with(Code::kInvalid))
+        << nonsense;
   }
 }
 
