@@ -2,7 +2,11 @@
  * Each is a table of functions and a `self`, so that a test runs many devices in one process.
  *
  * The core calls these from its poll functions only, never from an interrupt. None may block for
- * longer than it says; none may call back into the core. */
+ * longer than it says; none may call back into the core.
+ *
+ * A chip may also bring its own sha256_blocks() (core/sha256.h): a Cortex-M3, M4 or M7 has that of
+ * mcu/armv7m/sha256_blocks.S. It, crc32c.c, blank.c and swap_pairs.c belong, with what they read,
+ * in memory without wait states; with such their cost is counted (tests/bench/cycles). */
 #ifndef GANGD_TARGET_FW_PORT_H
 #define GANGD_TARGET_FW_PORT_H
 
@@ -75,6 +79,10 @@ struct xspi_port {
   /* Runs one command and returns when the bus is idle again; takes as long as its clocks do: some
    * 100 us for 4096 bytes on four lanes at 80 MHz. False: the controller failed (time-out). */
   bool (*run)(void* self, const struct xspi_command* command);
+  /* The same of a command that reads, by DMA: begin_read() returns while the bus works, end_read()
+   * waits for it, and nothing else is asked of the bus in between. Both NULL: it cannot. */
+  bool (*begin_read)(void* self, const struct xspi_command* command);
+  bool (*end_read)(void* self);
   /* The fastest clock allowed from now on, in Hz; the chip's own limit in its present mode. */
   void (*set_clock)(void* self, uint32_t hz_max);
   /* How many data lanes the board has wired: 1, 2, 4 or 8. */

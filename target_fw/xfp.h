@@ -36,12 +36,16 @@ enum xfp_op {
   XFP_DIGESTS = 5, /* begins a job: a short digest of each block */
   XFP_STATUS = 6,  /* of the job; answered at once */
   XFP_READ = 7,    /* answered with the bytes */
-  XFP_TRACE = 8,   /* answered with bytes of the flash-time trace */
+  XFP_TRACE = 8,   /* answered with how long the flash took: core/flash_trace.h */
 };
 
 /* Modes of XFP_ERASE. */
 #define XFP_ERASE_NOT_BLANK 0 /* what reads as blank is left out */
 #define XFP_ERASE_ALL 1
+
+/* Modes of XFP_TRACE. */
+#define XFP_TRACE_KEEP 0
+#define XFP_TRACE_FORGET 1
 
 /* Modes of XFP_WRITE: what the payload is. */
 enum xfp_codec {
@@ -53,7 +57,8 @@ enum xfp_codec {
 /* Statuses of answers: those of DFU (core/status.h) below 0x80, and of the protocol itself. */
 enum {
   XFP_OK = 0,
-  XFP_LOST = 0x80, /* a frame was missing or damaged: nothing is heard any more before HELLO */
+  XFP_ERR_VERIFY = 7, /* DFU's errVERIFY: read back, it is not what was written */
+  XFP_LOST = 0x80,    /* a frame was missing or damaged: nothing is heard any more before HELLO */
 };
 
 /* The answer to XFP_STATUS; behind it the result of a HASH or DIGESTS job that is done. */

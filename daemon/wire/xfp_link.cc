@@ -38,6 +38,33 @@ std::size_t room_for(std::size_t payload_size) {
 
 }  // namespace
 
+std::string xfp_status_words(std::uint8_t status) {
+  std::string_view meaning;
+  switch (status) {
+    case 0x03:
+      meaning = " (the chip is write-protected)";
+      break;
+    case 0x04:
+      meaning = " (the chip could not erase)";
+      break;
+    case 0x06:
+      meaning = " (the chip could not program)";
+      break;
+    case 0x08:
+      meaning = " (there is no such memory)";
+      break;
+    case 0x09:
+      meaning = " (something before it failed)";
+      break;
+    case 0x0b:
+      meaning = " (the chip does not come to an end, or answers nothing)";
+      break;
+    default:
+      break;
+  }
+  return fmt::format("{}{}", dfu_status_name(status), meaning);
+}
+
 Result<XfpEndpoints> find_xfp(ByteView configuration) {
   ByteReader reader(configuration);
   XfpEndpoints found;
@@ -97,14 +124,14 @@ ByteVector XfpLink::frame_of(const Request& request) {
 Task<Status> XfpLink::transmit(ByteVector frame) {
   co_return (
       co_await with_timeout(kSendLimit, connection_.bulk_out(endpoints_.out, std::move(frame))))
-      .with_context("XFP");
+      .with_context("XFP: a request");
 }
 
 Task<Result<XfpLink::Answer>> XfpLink::receive() {
   for (int strangers = 0; strangers < kStrangersMax; ++strangers) {
     auto frame = co_await with_timeout(kAnswerLimit,
                                        connection_.bulk_in(endpoints_.in, room_for(payload_max_)));
-    if (!frame) co_return std::move(frame).error().with_context("XFP");
+    if (!frame) co_return std::move(frame).error().with_context("XFP: an answer");
     ByteReader reader(*frame);
     reader.skip(XFP_AT_SESSION);
     const std::uint32_t session = reader.u32_le();
@@ -156,9 +183,13 @@ Result<XfpLink::Answer> XfpLink::check(ByteView frame) {
     return Error(Code::kTransfer, "XFP: the board answers request {}, which was not asked",
                  sequence);
   }
+  if (status == XFP_ERR_VERIFY) {
+    return Error(Code::kMismatch, "0x{:08x}: the memory holds something else than was written",
+                 address);
+  }
   if (status != XFP_OK) {
     return Error(Code::kDevice, "0x{:08x}: the device reports {}", address,
-                 dfu_status_name(status));
+                 xfp_status_words(status));
   }
   return Answer{ByteVector(payload.begin(), payload.end()), *written};
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <string>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -21,6 +22,10 @@ struct XfpEndpoints {
 
 // Where a configuration offers XFP; kNotFound if it does not. Bytes from anywhere are safe.
 Result<XfpEndpoints> find_xfp(ByteView configuration);
+
+// The status of an answer, with what our firmware means by it: `errERASE (the chip could not
+// erase)`.
+std::string xfp_status_words(std::uint8_t status);
 
 class XfpLink {
  public:

@@ -51,7 +51,7 @@ Task<Result<std::unique_ptr<Wire>>> XfpWire::open(UsbConnection& connection) {
   std::unique_ptr<XfpWire> wire(new XfpWire(connection, endpoints));
   Status begun = co_await wire->begin();
   if (!begun && wire->may_try_again(begun.error())) {
-    begun = co_await with_timeout(kRecoverLimit, wire->recover());
+    begun = co_await wire->recover_in_time();
   }
   if (!begun) co_return std::move(begun).error();
   co_return std::unique_ptr<Wire>(std::move(wire));
@@ -75,8 +75,13 @@ Task<Status> XfpWire::recover() {
   while (true) {
     Status status = (co_await connection_.reset()).with_context("reset");
     if (status) status = co_await begin();
-    if (status || !may_try_again(status.error())) co_return status;
+    if (status) co_return status;
+    if (!may_try_again(status.error())) co_return give_up(std::move(status).error());
   }
+}
+
+Task<Status> XfpWire::recover_in_time() {
+  co_return (co_await with_timeout(kRecoverLimit, recover())).with_context("beginning anew");
 }
 
 Status XfpWire::read_region(ByteReader& field) {
@@ -136,9 +141,19 @@ Status XfpWire::read_capabilities(ByteView capabilities) {
 }
 
 bool XfpWire::may_try_again(const Error& error) {
-  if (!is_fault_of_the_bus(error.code()) || faults_left_ == 0) return false;
+  if (!is_fault_of_the_bus(error.code())) return false;
+  if (first_fault_.empty()) first_fault_ = error.message();
+  if (faults_left_ == 0) return false;
   --faults_left_;
   return true;
+}
+
+Error XfpWire::give_up(Error error) {
+  if (!is_fault_of_the_bus(error.code()) || std::exchange(has_given_up_, true)) return error;
+  return {error.code(),
+          fmt::format("{}; {} faults of the line in one attempt, the first was \"{}\": try another "
+                      "cable or port",
+                      error.message(), kFaultsMax + 1, first_fault_)};
 }
 
 Task<Result<XfpWire::Job>> XfpWire::ask_job() {
@@ -176,7 +191,7 @@ Task<Result<XfpWire::Job>> XfpWire::run_job(XfpLink::Request request, std::uint6
     }
     if (job.state == XFP_JOB_FAILED) {
       co_return Error(Code::kDevice, "0x{:08x}: the device reports {}", request.address + job.done,
-                      dfu_status_name(job.status));
+                      xfp_status_words(job.status));
     }
     if (job.state == XFP_JOB_DONE) co_return job;
     if (job.state != XFP_JOB_RUNNING)
@@ -192,8 +207,9 @@ Task<Result<XfpWire::Job>> XfpWire::persist_job(XfpLink::Request request, Progre
   std::uint64_t told = 0;
   while (true) {
     auto job = co_await run_job(request, told, progress);
-    if (job || !may_try_again(job.error())) co_return job;
-    CO_TRY_STATUS(co_await with_timeout(kRecoverLimit, recover()));
+    if (job) co_return job;
+    if (!may_try_again(job.error())) co_return give_up(std::move(job).error());
+    CO_TRY_STATUS(co_await recover_in_time());
   }
 }
 
@@ -221,9 +237,10 @@ Task<Status> XfpWire::erase(std::uint32_t address, std::uint64_t size, Erase how
       co_return Status();
     }
     if (!may_try_again(job.error())) {
-      co_return std::move(job).error().with_context(fmt::format("erase 0x{:08x}", address));
+      co_return give_up(std::move(job).error())
+          .with_context(fmt::format("erase 0x{:08x}", address));
     }
-    CO_TRY_STATUS(co_await with_timeout(kRecoverLimit, recover()));
+    CO_TRY_STATUS(co_await recover_in_time());
     // Nobody knows which block an erase was cut in: such cells may read as blank and not hold.
     how = Erase::kAll;
   }
@@ -238,9 +255,9 @@ Task<Status> XfpWire::write(std::uint32_t address, ByteView bytes, Progress prog
     done += stream.written();
     while (!status) {
       if (!may_try_again(status.error())) {
-        co_return std::move(status).error().with_context("write");
+        co_return give_up(std::move(status).error()).with_context("write");
       }
-      CO_TRY_STATUS(co_await with_timeout(kRecoverLimit, recover()));
+      CO_TRY_STATUS(co_await recover_in_time());
       status = co_await check_written(address, bytes.first(done));
     }
     if (done == bytes.size()) co_return Status();
@@ -335,9 +352,10 @@ Task<Result<Sha256Digest>> XfpWire::read_back(std::uint32_t address, std::uint64
     Status status = co_await read_pieces(address, size, hash, done, progress);
     if (status) co_return hash.finish();
     if (!may_try_again(status.error())) {
-      co_return std::move(status).error().with_context(fmt::format("read 0x{:08x}", address));
+      co_return give_up(std::move(status).error())
+          .with_context(fmt::format("read 0x{:08x}", address));
     }
-    CO_TRY_STATUS(co_await with_timeout(kRecoverLimit, recover()));
+    CO_TRY_STATUS(co_await recover_in_time());
   }
 }
 

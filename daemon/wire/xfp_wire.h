@@ -54,11 +54,14 @@ class XfpWire final : public Wire {
   // From a board in any state to a new session.
   Task<Status> begin();
   Task<Status> recover();
+  Task<Status> recover_in_time();
   Status read_capabilities(ByteView capabilities);
   Status read_region(ByteReader& field);
   // Whether the operation is to be tried again: it was a fault of the bus, and the attempt has some
   // left.
   bool may_try_again(const Error& error);
+  // What the attempt ends with: of faults of the bus it tells how many they were.
+  Error give_up(Error error);
   // Begins a job and waits for its end.
   Task<Result<Job>> run_job(XfpLink::Request request, std::uint64_t& told, Progress progress);
   Task<Result<Job>> ask_job();
@@ -77,6 +80,8 @@ class XfpWire final : public Wire {
   std::vector<Region> regions_;
   std::uint64_t bytes_found_blank_ = 0;
   int faults_left_;
+  std::string first_fault_;
+  bool has_given_up_ = false;
 };
 
 }  // namespace gangd

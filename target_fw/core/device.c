@@ -56,6 +56,8 @@ static uint32_t poll_memories(struct device* device) {
   uint32_t dfu_us = dfu_poll(&device->dfu);
   device->xfp.chip_lent = job->chip_busy;
   uint32_t xfp_us = xfp_poll(&device->xfp);
+  /* A request of DFU may come before the next time, and read at once. */
+  job->chip_lent = xfp_has_chip(&device->xfp);
   return dfu_us < xfp_us ? dfu_us : xfp_us;
 }
 

@@ -188,6 +188,9 @@ static uint32_t sync_download(struct dfu* dfu) {
   return 0;
 }
 
+/* What XFP has begun takes as long as it takes: a chip erase may be minutes. */
+#define LENT_CHIP_MS 50u
+
 static uint32_t sync_manifest(struct dfu* dfu) {
   if (dfu->manifested) {
     become_idle(dfu);
@@ -195,7 +198,7 @@ static uint32_t sync_manifest(struct dfu* dfu) {
   }
   /* What was dropped may still run in the chip, and nothing can be read from it or started there.
    */
-  uint32_t chip_ms = flash_job_chip_ms(&dfu->job);
+  uint32_t chip_ms = dfu->job.chip_lent ? LENT_CHIP_MS : flash_job_chip_ms(&dfu->job);
   if (chip_ms != 0) return chip_ms;
   enum dfu_status status = DFU_OK;
   if (dfu->leave != NULL) status = dfu->leave->check(dfu->leave->self, dfu->job.pointer);

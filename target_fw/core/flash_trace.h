@@ -1,7 +1,7 @@
 /* How long a flash takes for what it is told to do: where it gets slow, and by how much. Times are
  * those that the driver sees. It looks when a step has taken 15/16 of the present average, and then
- * each 1/32 of it: a step that is slower than those before shows by that much too long, one that is
- * faster shows as 15/16 of the average. What failed is not in it. */
+ * each 1/128 of it: a step that is slower than those before shows by that much too long, one that
+ * is faster shows as 15/16 of the average. What failed is not in it. */
 #ifndef GANGD_TARGET_FW_CORE_FLASH_TRACE_H
 #define GANGD_TARGET_FW_CORE_FLASH_TRACE_H
 

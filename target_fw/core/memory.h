@@ -58,6 +58,10 @@ struct memory {
   /* Reads at the speed of the bus; at most 4096 bytes. While an operation runs, only from another
    * bank than the one that it works on, or DFU_ERR_ADDRESS. */
   enum dfu_status (*read)(void* self, uint32_t address, uint8_t* bytes, uint32_t size);
+  /* The same in two halves, so that the caller can do something else meanwhile: the bytes are there
+   * when end_read() says so. Whatever else is asked of the memory in between waits for them. */
+  void (*begin_read)(void* self, uint32_t address, uint8_t* bytes, uint32_t size);
+  enum dfu_status (*end_read)(void* self);
   /* The chip forgets all that is not in its cells, and is found again: what is read then was
    * written. Not while an operation runs; blocks for at most 0.5 s. */
   enum dfu_status (*restart)(void* self);

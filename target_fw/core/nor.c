@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "target_fw/core/blank.h"
 #include "target_fw/core/nor_bus.h"
 
 _Static_assert((int)FLASH_TRACE_ERASE_SIZES_MAX == (int)SFDP_ERASE_TYPES_MAX,
@@ -11,12 +12,16 @@ _Static_assert((int)FLASH_TRACE_ERASE_SIZES_MAX == (int)SFDP_ERASE_TYPES_MAX,
 #define LAYOUT_BLOCK_MAX (64u * 1024)
 
 /* The first look comes a little before the time that the step usually takes, then one follows every
- * 1/32 of it. Without the early one, nothing would ever be seen to take less than is expected, and
- * what is expected would grow by the time of a look with each step. */
+ * 1/128 of it: what the last one comes late is lost on every page. Without the early one, nothing
+ * would ever be seen to take less than is expected, and what is expected would grow by the time of
+ * a look with each step. */
 #define EARLY_PARTS 16u
-#define SHORT_STEPS 32u
-#define SHORT_STEP_MIN_US 5u
+#define SHORT_STEPS 128u
+#define SHORT_STEP_MIN_US 1u
 #define SHORT_STEP_MAX_US 20000u
+/* A page is looked at again and again for so long, 55 us for the slowest parts: on a Cortex-M4 the
+ * way round the main loop takes longer than a look, and the next page would start later by that. */
+#define STARE_PARTS 16u
 
 static struct nor* nor_of(void* self) {
   return (struct nor*)self;
@@ -46,11 +51,16 @@ static uint64_t limit_us(const struct nor* nor) {
   return max_us + max_us / 2;
 }
 
-/* Ready to be written, and write-enabled. */
+/* Ready to be written, and write-enabled. Of a write this is seen once: the bits do not change
+ * between its pages, each of which the chip has said to be done with. */
 static bool prepare_step(struct nor* nor) {
   uint8_t status = 0;
-  if (!nor_send(nor, NOR_CMD_WRITE_ENABLE) ||
-      !nor_read_status(nor, NOR_CMD_READ_STATUS, NOR_STATUS_WRITE_ENABLED, &status) ||
+  if (!nor_send(nor, NOR_CMD_WRITE_ENABLE)) {
+    lose(nor);
+    return false;
+  }
+  if (nor->operation == NOR_WRITE && nor->step_size > 0) return true;
+  if (!nor_read_status(nor, NOR_CMD_READ_STATUS, NOR_STATUS_WRITE_ENABLED, &status) ||
       (status & NOR_STATUS_BUSY) != 0) {
     lose(nor);
     return false;
@@ -64,11 +74,46 @@ static bool prepare_step(struct nor* nor) {
   return true;
 }
 
-/* Up to the end of the page, or of our buffer. */
-static uint32_t step_size(const struct nor* nor) {
+/* Of `left` bytes, up to the end of the page, or of our buffer. */
+static uint32_t page_bytes(const struct nor* nor, uint32_t at, uint32_t left) {
   const uint32_t page = nor->part.page_size < SFDP_SIZE_MAX ? nor->part.page_size : SFDP_SIZE_MAX;
-  const uint32_t room = page - nor->write_at % page;
-  return nor->write_left < room ? nor->write_left : room;
+  const uint32_t room = page - at % page;
+  return left < room ? left : room;
+}
+
+static void advance(struct nor* nor, uint32_t size) {
+  nor->write_at += size;
+  nor->write_bytes += size;
+  nor->write_left -= size;
+}
+
+/* Programming 0xFF changes nothing. */
+static void skip_blank_pages(struct nor* nor) {
+  while (nor->write_left > 0) {
+    const uint32_t size = page_bytes(nor, nor->write_at, nor->write_left);
+    if (!is_blank(nor->write_bytes, size)) return;
+    advance(nor, size);
+    nor->next_packed = false;
+  }
+}
+
+static bool send_page(struct nor* nor) {
+  struct nor_page* page = &nor->pages[nor->page];
+  nor->step_size = page_bytes(nor, nor->write_at, nor->write_left);
+  if (!nor->next_packed) nor_pack(nor, page, nor->write_at, nor->write_bytes, nor->step_size);
+  return nor_program(nor, page);
+}
+
+/* While the chip works on the one before. */
+static void pack_next(struct nor* nor) {
+  const uint32_t at = nor->write_at + nor->step_size;
+  const uint32_t left = nor->write_left - nor->step_size;
+  nor->page ^= 1;
+  nor->next_packed = left > 0;
+  if (left > 0) {
+    nor_pack(nor, &nor->pages[nor->page], at, nor->write_bytes + nor->step_size,
+             page_bytes(nor, at, left));
+  }
 }
 
 static void begin_step(struct nor* nor) {
@@ -84,8 +129,8 @@ static void begin_step(struct nor* nor) {
       sent = nor_send(nor, NOR_CMD_CHIP_ERASE);
       break;
     case NOR_WRITE:
-      nor->step_size = step_size(nor);
-      sent = nor_program(nor, nor->write_at, nor->write_bytes, nor->step_size);
+      sent = send_page(nor);
+      if (sent) pack_next(nor);
       break;
     case NOR_NO_OPERATION:
       break;
@@ -143,12 +188,15 @@ static void write(void* self, uint32_t address, const uint8_t* bytes, uint32_t s
   struct nor* nor = nor_of(self);
   nor->write_bytes = bytes;
   nor->write_left = size;
+  nor->write_at = address - nor->config.address;
   nor->step_size = 0;
-  if (size == 0) {
+  nor->next_packed = false;
+  skip_blank_pages(nor);
+  if (nor->write_left == 0) {
     nor->state = MEMORY_IDLE;
     return;
   }
-  begin(nor, NOR_WRITE, address - nor->config.address);
+  begin(nor, NOR_WRITE, nor->write_at);
 }
 
 /* What the chip says of an operation that it has ended. */
@@ -196,9 +244,8 @@ static void end_step(struct nor* nor) {
   *average_us = (uint32_t)(*average_us - *average_us / 4 + nor->elapsed_us / 4);
   trace_step(nor);
   if (nor->operation == NOR_WRITE) {
-    nor->write_at += nor->step_size;
-    nor->write_bytes += nor->step_size;
-    nor->write_left -= nor->step_size;
+    advance(nor, nor->step_size);
+    skip_blank_pages(nor);
     if (nor->write_left > 0) {
       begin_step(nor);
       return;
@@ -231,6 +278,15 @@ static void look(struct nor* nor) {
   }
 }
 
+static void stare(struct nor* nor) {
+  const uint32_t at = nor->write_at;
+  const uint32_t began_us = now_us(nor);
+  while (nor->state == MEMORY_BUSY && nor->write_at == at &&
+         now_us(nor) - began_us < nor->page_us / STARE_PARTS) {
+    look(nor);
+  }
+}
+
 static uint32_t poll_in_us(struct nor* nor) {
   const uint32_t expected_us = *average_of_step(nor);
   const uint32_t early_us = expected_us - expected_us / EARLY_PARTS;
@@ -244,6 +300,7 @@ static uint32_t poll_in_us(struct nor* nor) {
 static struct memory_progress poll(void* self) {
   struct nor* nor = nor_of(self);
   if (nor->state == MEMORY_BUSY) look(nor);
+  if (nor->operation == NOR_WRITE) stare(nor);
   struct memory_progress progress = {nor->state, DFU_OK, 0};
   if (nor->state == MEMORY_FAILED) progress.status = nor->status;
   if (nor->state == MEMORY_BUSY) {
@@ -265,14 +322,29 @@ static bool is_worked_on(const struct nor* nor, uint32_t at, uint32_t size) {
   return (at + size - 1) / bank >= first && at / bank <= last;
 }
 
-static enum dfu_status read(void* self, uint32_t address, uint8_t* bytes, uint32_t size) {
+static void begin_read(void* self, uint32_t address, uint8_t* bytes, uint32_t size) {
   struct nor* nor = nor_of(self);
   const uint32_t at = address - nor->config.address;
-  if (is_worked_on(nor, at, size)) return DFU_ERR_ADDRESS;
-  if (!find_again(nor)) return DFU_ERR_VENDOR;
-  if (nor_read_array(nor, at, bytes, size)) return DFU_OK;
+  nor->read_status = DFU_OK;
+  if (is_worked_on(nor, at, size)) {
+    nor->read_status = DFU_ERR_ADDRESS;
+  } else if (!find_again(nor)) {
+    nor->read_status = DFU_ERR_VENDOR;
+  } else {
+    nor_begin_read_array(nor, at, bytes, size);
+  }
+}
+
+static enum dfu_status end_read(void* self) {
+  struct nor* nor = nor_of(self);
+  if (nor->read_status != DFU_OK || nor_end_read_array(nor)) return nor->read_status;
   nor->lost = true;
   return DFU_ERR_VENDOR;
+}
+
+static enum dfu_status read(void* self, uint32_t address, uint8_t* bytes, uint32_t size) {
+  begin_read(self, address, bytes, size);
+  return end_read(self);
 }
 
 static uint32_t in_ms(uint64_t us) {
@@ -337,6 +409,8 @@ enum dfu_status nor_start(struct nor* nor, const struct nor_config* config) {
       .write = write,
       .poll = poll,
       .read = read,
+      .begin_read = begin_read,
+      .end_read = end_read,
       .restart = restart,
       .erase_ms = erase_ms,
       .erase_all_ms = erase_all_ms,

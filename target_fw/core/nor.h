@@ -51,6 +51,14 @@ struct nor_access {
   bool erase_4byte; /* by the opcodes that take four address bytes */
 };
 
+/* A page, or less, as it goes over the bus. */
+struct nor_page {
+  uint32_t at;
+  const uint8_t* bytes;
+  uint32_t size;
+  uint8_t packed[SFDP_SIZE_MAX]; /* where `bytes` cannot be those of the writer */
+};
+
 /* Bytes of the longest register. */
 #define NOR_REGISTER_MAX 4
 
@@ -84,8 +92,17 @@ struct nor {
   const uint8_t* write_bytes;
   uint32_t write_left;
   uint32_t step_size; /* bytes of the page that runs */
+  /* The page that goes to the chip, and the one behind it, which is packed while the chip works.
+   * nor_start() reads SFDP into the first. */
+  struct nor_page pages[2];
+  uint8_t page;
+  bool next_packed;
+  enum dfu_status read_status; /* of the read that was begun last */
+  uint8_t* reading;            /* where the bus brings it, or NULL */
+  uint32_t reading_size;
+  bool reading_swaps;
+  bool reading_went_well;
   struct flash_trace trace;
-  uint8_t page[SFDP_SIZE_MAX]; /* SFDP at start; then a page with its bytes in the bus's order */
 };
 
 /* Finds the chip, whatever it was left in (octal mode, deep power down, an erase under way), and

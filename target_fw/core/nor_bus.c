@@ -1,6 +1,9 @@
 #include "target_fw/core/nor_bus.h"
 
+#include <stddef.h>
 #include <string.h>
+
+#include "target_fw/core/swap_pairs.h"
 
 /* An instruction in the present mode; the other phases are left out. In octal modes the complement
  * of the opcode follows it (SFDP: inverse extension; no Macronix part has another). */
@@ -36,8 +39,18 @@ static void add_address(const struct nor* nor, struct xspi_command* command, uin
   command->address = address;
 }
 
+/* What was begun to be read is there. */
+static void finish_reading(struct nor* nor) {
+  const struct xspi_port* bus = nor->config.bus;
+  if (nor->reading == NULL) return;
+  nor->reading_went_well = bus->end_read(bus->self);
+  if (nor->reading_swaps) swap_pairs(nor->reading, nor->reading, nor->reading_size);
+  nor->reading = NULL;
+}
+
 static bool run(struct nor* nor, const struct xspi_command* command) {
   const struct xspi_port* bus = nor->config.bus;
+  finish_reading(nor);
   return bus->run(bus->self, command);
 }
 
@@ -158,15 +171,8 @@ static bool swaps(const struct nor* nor) {
   return nor->mode == NOR_OCTAL_DTR && nor->part.octal.swapped;
 }
 
-static void swap_pairs(uint8_t* bytes, uint32_t size) {
-  for (uint32_t i = 0; i + 1 < size; i += 2) {
-    const uint8_t first = bytes[i];
-    bytes[i] = bytes[i + 1];
-    bytes[i + 1] = first;
-  }
-}
-
-static bool read_run(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size) {
+static struct xspi_command read_command(const struct nor* nor, uint32_t at, uint8_t* bytes,
+                                        uint32_t size) {
   const struct nor_access* access = &nor->access;
   struct xspi_command command = command_of(nor, access->read_opcode);
   add_address(nor, &command, XSPI_1, access->address_size, at);
@@ -174,8 +180,13 @@ static bool read_run(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size
   command.data_phase = phase_of(nor, access->data_lanes_read);
   command.read = bytes;
   command.size = size;
+  return command;
+}
+
+static bool read_run(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size) {
+  const struct xspi_command command = read_command(nor, at, bytes, size);
   if (!run(nor, &command)) return false;
-  if (swaps(nor)) swap_pairs(bytes, size);
+  if (swaps(nor)) swap_pairs(bytes, bytes, size);
   return true;
 }
 
@@ -198,24 +209,54 @@ bool nor_read_array(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size)
   return true;
 }
 
-bool nor_program(struct nor* nor, uint32_t at, const uint8_t* bytes, uint32_t size) {
-  const struct nor_access* access = &nor->access;
-  if (in_pairs(nor)) {
+void nor_begin_read_array(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size) {
+  const struct xspi_port* bus = nor->config.bus;
+  const bool is_odd = in_pairs(nor) && (at % 2 != 0 || size % 2 != 0);
+  if (bus->begin_read == NULL || is_odd || size == 0) {
+    nor->reading_went_well = nor_read_array(nor, at, bytes, size);
+    return;
+  }
+  finish_reading(nor);
+  const struct xspi_command command = read_command(nor, at, bytes, size);
+  nor->reading_went_well = bus->begin_read(bus->self, &command);
+  if (!nor->reading_went_well) return;
+  nor->reading = bytes;
+  nor->reading_size = size;
+  nor->reading_swaps = swaps(nor);
+}
+
+bool nor_end_read_array(struct nor* nor) {
+  finish_reading(nor);
+  return nor->reading_went_well;
+}
+
+void nor_pack(const struct nor* nor, struct nor_page* page, uint32_t at, const uint8_t* bytes,
+              uint32_t size) {
+  page->at = at;
+  page->bytes = bytes;
+  page->size = size;
+  if (!in_pairs(nor)) return;
+  if (at % 2 != 0 || size % 2 != 0) {
     /* Even on both sides; 0xFF changes nothing. */
     const uint32_t before = at % 2;
-    const uint32_t padded = (before + size + 1) & ~1u;
-    memset(nor->page, 0xff, padded);
-    memcpy(nor->page + before, bytes, size);
-    if (swaps(nor)) swap_pairs(nor->page, padded);
-    at -= before;
-    bytes = nor->page;
-    size = padded;
+    page->at = at - before;
+    page->size = (before + size + 1) & ~1u;
+    memset(page->packed, 0xff, page->size);
+    memcpy(page->packed + before, bytes, size);
+    page->bytes = page->packed;
   }
+  if (!swaps(nor)) return;
+  swap_pairs(page->packed, page->bytes, page->size);
+  page->bytes = page->packed;
+}
+
+bool nor_program(struct nor* nor, const struct nor_page* page) {
+  const struct nor_access* access = &nor->access;
   struct xspi_command command = command_of(nor, access->program_opcode);
-  add_address(nor, &command, access->program_address_lanes, access->address_size, at);
+  add_address(nor, &command, access->program_address_lanes, access->address_size, page->at);
   command.data_phase = phase_of(nor, access->data_lanes_write);
-  command.write = bytes;
-  command.size = size;
+  command.write = page->bytes;
+  command.size = page->size;
   return run(nor, &command);
 }
 

@@ -57,8 +57,14 @@ bool nor_write_cr2(struct nor* nor, uint32_t address, uint8_t value);
 /* SPI mode only. */
 bool nor_read_sfdp(struct nor* nor, uint8_t* bytes, uint32_t size);
 bool nor_read_array(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size);
-/* Within one page. The bytes are copied. */
-bool nor_program(struct nor* nor, uint32_t at, const uint8_t* bytes, uint32_t size);
+/* The same in two halves; whatever else goes over the bus in between waits for the first. */
+void nor_begin_read_array(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size);
+bool nor_end_read_array(struct nor* nor);
+/* Brings what is to be programmed, within one page, into the order of the bus. The bytes must stay
+ * as they are until nor_program() has sent them. */
+void nor_pack(const struct nor* nor, struct nor_page* page, uint32_t at, const uint8_t* bytes,
+              uint32_t size);
+bool nor_program(struct nor* nor, const struct nor_page* page);
 bool nor_erase_at(struct nor* nor, uint32_t at);
 
 /* How many lanes each chip has. */

@@ -124,10 +124,11 @@ static bool double_sizes(struct sfdp_part* part) {
 }
 
 static bool identify(struct nor* nor) {
-  if (!nor_read_sfdp(nor, nor->page, SFDP_SIZE_MAX)) return false;
+  uint8_t* sfdp = nor->pages[0].packed;
+  if (!nor_read_sfdp(nor, sfdp, SFDP_SIZE_MAX)) return false;
   nor->family = nor_family(nor->id);
   nor->traits = nor_traits(nor->family);
-  nor->from_sfdp = sfdp_parse(nor->page, SFDP_SIZE_MAX, &nor->part);
+  nor->from_sfdp = sfdp_parse(sfdp, SFDP_SIZE_MAX, &nor->part);
   if (!nor->from_sfdp) {
     const struct sfdp_part* row = nor_part_of_id(nor->id);
     if (row == NULL) return false;

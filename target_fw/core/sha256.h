@@ -20,6 +20,10 @@ void sha256_begin(struct sha256* hash);
 void sha256_update(struct sha256* hash, const uint8_t* bytes, uint32_t size);
 void sha256_end(struct sha256* hash, uint8_t digest[SHA256_SIZE]);
 
+/* Takes `count` blocks of 64 bytes into the state: all that costs time. A file of its own, so that
+ * a chip's port may put another in its place. */
+void sha256_blocks(uint32_t state[8], const uint8_t* bytes, uint32_t count);
+
 #ifdef __cplusplus
 }
 #endif

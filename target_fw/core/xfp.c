@@ -4,11 +4,14 @@
 #include <string.h>
 
 #include "target_fw/core/bytes.h"
+#include "target_fw/core/flash_trace.h"
 #include "target_fw/core/sha256.h"
 
 /* A WRITE that is done is not answered while so much more waits: the host has enough to do, and an
  * answer costs it as much as a block. */
 #define BACKLOG (XFP_BUFFER / 2)
+
+_Static_assert(sizeof(struct flash_trace) <= XFP_PAYLOAD_MAX, "a trace is one answer");
 
 void xfp_init(struct xfp* xfp, const struct clock_port* clock, struct usb_device* usb,
               const struct memory* memories, uint8_t memories_count, const uint8_t* uid,
@@ -90,14 +93,44 @@ static bool is_answered_later(struct xfp* xfp) {
          load_le32(header + XFP_AT_SEQUENCE) == xfp->sequence;
 }
 
+/* The chip has done what it was told. */
+static void end_write(struct xfp* xfp, enum dfu_status status) {
+  const uint8_t* header = header_of_first(xfp);
+  xfp->written = true;
+  xfp->write_failed = status != DFU_OK;
+  xfp->write_status = status;
+  read_ahead_begin(&xfp->job.ahead, xfp->writer, load_le32(header + XFP_AT_ADDRESS),
+                   load_le32(header + XFP_AT_SPAN), READ_AHEAD_MAX);
+}
+
+/* What was written is read back while nothing else waits: an early warning, for only a hash after
+ * the last write proves what is there. */
+static bool has_time_to_check(const struct xfp* xfp) {
+  return xfp->written && !xfp->write_failed && xfp->job.ahead.left > 0 && xfp->writer->readable &&
+         xfp->frames.count == 1;
+}
+
+static void check_piece(struct xfp* xfp) {
+  struct read_ahead* ahead = &xfp->job.ahead;
+  const struct xfp_frame* frame = xfp_frame(&xfp->frames, 0);
+  uint32_t offset = ahead->address - load_le32(header_of_first(xfp) + XFP_AT_ADDRESS);
+  uint32_t size = read_ahead_size(ahead);
+  const uint8_t* bytes = read_ahead_take(ahead, &xfp->write_status);
+  if (bytes != NULL && memcmp(bytes, frame->bytes + offset, size) != 0) {
+    xfp->write_status = DFU_ERR_VERIFY;
+  }
+  xfp->write_failed = xfp->write_status != DFU_OK;
+}
+
 static void step_write(struct xfp* xfp) {
   if (!xfp->written) {
     struct memory_progress progress = chip_ask(&xfp->wait, xfp->writer);
     if (progress.state == MEMORY_BUSY) return;
-    xfp->written = true;
-    xfp->write_failed = progress.state == MEMORY_FAILED;
-    xfp->write_status = xfp->write_failed ? progress.status : DFU_OK;
+    end_write(xfp, progress.state == MEMORY_FAILED ? progress.status : DFU_OK);
   }
+  if (has_time_to_check(xfp)) check_piece(xfp);
+  if (has_time_to_check(xfp)) return;
+  read_ahead_pause(&xfp->job.ahead);
   if (!xfp->write_failed && is_answered_later(xfp)) {
     xfp_frames_drop_first(&xfp->frames);
   } else if (!xfp->sending) {
@@ -136,11 +169,22 @@ static void answer_read(struct xfp* xfp, const uint8_t* header) {
   const struct memory* memory =
       span <= XFP_PAYLOAD_MAX ? xfp_memory_of(&xfp->regions, address, span) : NULL;
   enum dfu_status status = memory != NULL && memory->readable ? DFU_OK : DFU_ERR_ADDRESS;
-  for (uint32_t at = 0; status == DFU_OK && at < span; at += XFP_LOOK_SIZE) {
-    uint32_t some = span - at < XFP_LOOK_SIZE ? span - at : XFP_LOOK_SIZE;
+  for (uint32_t at = 0; status == DFU_OK && at < span; at += READ_AHEAD_MAX) {
+    uint32_t some = span - at < READ_AHEAD_MAX ? span - at : READ_AHEAD_MAX;
     status = memory->read(memory->self, address + at, xfp_reply_payload(&xfp->frames) + at, some);
   }
   answer_first(xfp, (uint8_t)status, status == DFU_OK ? span : 0);
+}
+
+static void answer_trace(struct xfp* xfp, const uint8_t* header) {
+  const struct memory* memory = memory_of_header(xfp, header);
+  if (memory == NULL || memory->trace == NULL) {
+    answer_first(xfp, memory == NULL ? DFU_ERR_ADDRESS : DFU_ERR_TARGET, 0);
+    return;
+  }
+  memcpy(xfp_reply_payload(&xfp->frames), memory->trace, sizeof *memory->trace);
+  if (header[XFP_AT_MODE] == XFP_TRACE_FORGET) memory->clear_trace(memory->self);
+  answer_first(xfp, XFP_OK, sizeof *memory->trace);
 }
 
 /* --- sessions */
@@ -155,7 +199,7 @@ static void leave_to_chip(struct xfp* xfp) {
   } else if (job->state == XFP_JOB_RUNNING && job->erasing) {
     xfp->draining = job->memory;
   }
-  job->state = XFP_JOB_NONE;
+  xfp_job_leave(job);
 }
 
 static void step_drain(struct xfp* xfp) {
@@ -234,6 +278,9 @@ static void execute_first(struct xfp* xfp) {
     case XFP_READ:
       answer_read(xfp, header);
       break;
+    case XFP_TRACE:
+      answer_trace(xfp, header);
+      break;
     default:
       answer_first(xfp, DFU_ERR_TARGET, 0);
       break;
@@ -293,12 +340,13 @@ uint32_t xfp_poll(struct xfp* xfp) {
   receive_next(xfp);
   if (!xfp->open && !xfp_has_chip(xfp)) return UINT32_MAX;
   if (xfp->draining != NULL) step_drain(xfp);
-  bool has_more = prepare(xfp);
+  if (!xfp->writing) prepare(xfp);
   serve_first(xfp);
+  bool has_more = prepare(xfp); /* the chip has just got something to do */
   if (xfp->job.state == XFP_JOB_RUNNING && !xfp->chip_lent) xfp_job_step(&xfp->job, &xfp->wait);
   receive_next(xfp);
   if (has_more) return 0;
-  if (xfp->written) return UINT32_MAX;
+  if (xfp->written) return has_time_to_check(xfp) ? 0 : UINT32_MAX;
   if (xfp_has_chip(xfp)) return chip_wait_left_us(&xfp->wait);
   bool has_work = xfp->job.state == XFP_JOB_RUNNING || (xfp->frames.count > 0 && !xfp->sending);
   return has_work ? 0 : UINT32_MAX;

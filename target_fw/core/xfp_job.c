@@ -99,15 +99,19 @@ static void plan_block(struct xfp_job* job) {
 /* One look at the block. False: it cannot be read. */
 static bool look(struct xfp_job* job) {
   uint32_t part = part_size(geometry_of(job));
-  uint32_t size = part < XFP_LOOK_SIZE ? part : XFP_LOOK_SIZE;
-  const struct memory* memory = job->memory;
-  enum dfu_status status =
-      memory->read(memory->self, job->address + job->looked, job->scratch, size);
-  if (status != DFU_OK) {
+  uint32_t address = job->address + job->looked;
+  if (job->ahead.address != address) {
+    read_ahead_pause(&job->ahead);
+    read_ahead_begin(&job->ahead, job->memory, address, job->total - job->done - job->looked, part);
+  }
+  uint32_t size = read_ahead_size(&job->ahead);
+  enum dfu_status status = DFU_OK;
+  const uint8_t* bytes = read_ahead_take(&job->ahead, &status);
+  if (bytes == NULL) {
     end(job, status);
     return false;
   }
-  if (!is_blank(job->scratch, size)) job->dirty |= 1u << (job->looked / part);
+  if (!is_blank(bytes, size)) job->dirty |= 1u << (job->looked / part);
   job->looked += size;
   return true;
 }
@@ -119,6 +123,7 @@ static void begin_erase(struct xfp_job* job, struct chip_wait* wait) {
   while ((job->dirty >> first & 1) == 0) ++first;
   uint32_t after = first;
   while (after < parts_of_block(job) && (job->dirty >> after & 1) != 0) ++after;
+  read_ahead_pause(&job->ahead);
   wait->wait_us = 0;
   job->erasing = true;
   job->erased = memory->erase(memory->self, job->address + first * part, (after - first) * part);
@@ -127,6 +132,7 @@ static void begin_erase(struct xfp_job* job, struct chip_wait* wait) {
 }
 
 static void begin_erase_all(struct xfp_job* job, struct chip_wait* wait) {
+  read_ahead_pause(&job->ahead);
   wait->wait_us = 0;
   job->erasing = true;
   job->erased = job->total;
@@ -203,27 +209,22 @@ static void begin_erase_job(struct xfp_job* job, const uint8_t* header, uint32_t
 
 /* --- hash and digests */
 
-static bool read_next(struct xfp_job* job, uint32_t size) {
-  const struct memory* memory = job->memory;
-  enum dfu_status status = memory->read(memory->self, job->address, job->scratch, size);
-  if (status != DFU_OK) {
-    end(job, status);
-    return false;
-  }
-  job->address += size;
-  job->done += size;
-  return true;
-}
-
-static uint32_t next_look(const struct xfp_job* job) {
-  uint32_t left = job->total - job->done;
-  return left < XFP_LOOK_SIZE ? left : XFP_LOOK_SIZE;
+/* The next bytes, *size of them, or NULL: the job has failed. */
+static const uint8_t* read_next(struct xfp_job* job, uint32_t* size) {
+  enum dfu_status status = DFU_OK;
+  *size = read_ahead_size(&job->ahead);
+  const uint8_t* bytes = read_ahead_take(&job->ahead, &status);
+  if (bytes == NULL) end(job, status);
+  job->address += *size;
+  job->done += *size;
+  return bytes;
 }
 
 static void step_hash(struct xfp_job* job) {
-  uint32_t size = next_look(job);
-  if (!read_next(job, size)) return;
-  sha256_update(&job->hash, job->scratch, size);
+  uint32_t size = 0;
+  const uint8_t* bytes = read_next(job, &size);
+  if (bytes == NULL) return;
+  sha256_update(&job->hash, bytes, size);
   if (job->done < job->total) return;
   sha256_end(&job->hash, job->digest);
   end(job, DFU_OK);
@@ -238,11 +239,10 @@ static uint32_t digests_of(const struct xfp_job* job) {
 static void step_digests(struct xfp_job* job) {
   uint32_t block = job->address / XFP_DIGEST_BLOCK;
   uint32_t* digest = &job->digests[block - job->begin / XFP_DIGEST_BLOCK];
-  uint32_t room = XFP_DIGEST_BLOCK - job->address % XFP_DIGEST_BLOCK;
-  uint32_t size = next_look(job);
-  if (size > room) size = room;
-  if (!read_next(job, size)) return;
-  *digest = crc32c_update(*digest, job->scratch, size);
+  uint32_t size = 0;
+  const uint8_t* bytes = read_next(job, &size);
+  if (bytes == NULL) return;
+  *digest = crc32c_update(*digest, bytes, size);
   if (job->done == job->total) end(job, DFU_OK);
 }
 
@@ -277,6 +277,7 @@ enum dfu_status xfp_job_begin(struct xfp_job* job, const uint8_t* header,
   job->total = load_le32(header + XFP_AT_SPAN);
   job->done = job->skipped = job->dirty_blocks = 0;
   job->erasing = job->counting = false;
+  read_ahead_begin(&job->ahead, memory, job->address, job->total, READ_AHEAD_MAX);
   enum dfu_status status = DFU_OK;
   if (op == XFP_ERASE) {
     begin_erase_job(job, header, job->address, job->total);
@@ -297,6 +298,11 @@ void xfp_job_step(struct xfp_job* job, struct chip_wait* wait) {
   } else {
     step_digests(job);
   }
+}
+
+void xfp_job_leave(struct xfp_job* job) {
+  read_ahead_pause(&job->ahead);
+  job->state = XFP_JOB_NONE;
 }
 
 /* Of an erase: when the block in the chip is done, and all that will surely follow it. */

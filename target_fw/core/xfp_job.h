@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "target_fw/core/memory.h"
+#include "target_fw/core/read_ahead.h"
 #include "target_fw/core/sha256.h"
 #include "target_fw/port.h"
 #include "target_fw/xfp.h"
@@ -14,8 +15,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#define XFP_LOOK_SIZE 4096u /* one read of a memory; memory.h allows no more */
 
 /* What an answer of the chip is good for: it is not asked again before it says so. */
 struct chip_wait {
@@ -51,15 +50,17 @@ struct xfp_job {
   uint8_t digest[SHA256_SIZE];
   uint8_t nonce[XFP_NONCE_SIZE];
   uint32_t digests[XFP_DIGESTS_MAX];
-  uint8_t scratch[XFP_LOOK_SIZE];
+  struct read_ahead ahead;
 };
 
 /* Begins what the header asks for, in this memory: [address, address + span) lies in it. The chip
  * must be free. What it says is told by the job's state, unless it cannot be begun at all. */
 enum dfu_status xfp_job_begin(struct xfp_job* job, const uint8_t* header,
                               const struct memory* memory);
-/* Goes on with one that runs. */
+/* Goes on with one that runs. Between steps the memory may have been begun to be read. */
 void xfp_job_step(struct xfp_job* job, struct chip_wait* wait);
+/* Nobody waits for it any more; what the chip does goes on. */
+void xfp_job_leave(struct xfp_job* job);
 /* The answer to STATUS but for what a HASH adds of the device. Returns its size. */
 uint32_t xfp_job_put(const struct xfp_job* job, const struct chip_wait* wait, uint8_t* bytes);
 

@@ -5,7 +5,7 @@
 namespace gangd::bench {
 namespace {
 
-constexpr std::uint64_t kBlock = 64 * 1024;
+constexpr std::uint64_t kBlock = 64 * 1024;  // of each die
 // Before the data of a register and of the array: by JESD216 and JESD251 some 4 and 20 clocks in
 // octal DTR at the full clock, and 6 on four lanes. Only the one before a read of megabytes matters
 // less than the others.
@@ -19,14 +19,15 @@ double seconds(std::chrono::nanoseconds time) {
 
 // Clocks of the phases of a command on the part's bus.
 struct Bus {
-  explicit Bus(const model::Part& part)
+  Bus(const model::Part& part, double clock)
       : octal(part.bus == model::Part::Bus::kOctal),
-        hz(octal ? part.clock.octal_dtr : part.clock.quad),
-        address_bytes(part.four_byte ? 4 : 3) {}
+        hz(std::min<double>(clock, octal ? part.clock.octal_dtr : part.clock.quad)),
+        address_bytes(part.four_byte ? 4 : 3),
+        clocks_of_byte(octal ? 0.5 : 2.0 / part.dies) {}
 
   double instruction() const { return octal ? 1 : 8; }  // 16 bits on 8 lanes and both edges
   double address() const { return octal ? 2 : address_bytes * 2; }
-  double data(std::uint64_t bytes) const { return static_cast<double>(bytes) * (octal ? 0.5 : 2); }
+  double data(std::uint64_t bytes) const { return static_cast<double>(bytes) * clocks_of_byte; }
   double write_enable() const { return instruction() / hz; }
   double status() const {
     return (octal ? instruction() + address() + kOctalRegisterDummies + 1 : instruction() + 8) / hz;
@@ -42,18 +43,20 @@ struct Bus {
   const bool octal;
   const double hz;
   const double address_bytes;
+  const double clocks_of_byte;
 };
 
 }  // namespace
 
-ChipLimit chip_limit(const model::Part& part, const ChipWork& work) {
-  const Bus bus(part);
+ChipLimit chip_limit(const model::Part& part, const ChipWork& work, double clock) {
+  const Bus bus(part, clock);
   ChipLimit limit;
   if (work.erased > 0) {
     // The largest blocks up to 64 KiB: nothing beside the image is to be lost.
     const model::EraseType* type = nullptr;
     for (const model::EraseType& other : part.erase_types) {
-      if (type == nullptr || other.size <= std::max<std::uint64_t>(kBlock, type->size)) {
+      if (type == nullptr ||
+          other.size <= std::max<std::uint64_t>(kBlock * part.dies, type->size)) {
         type = &other;
       }
     }

@@ -66,7 +66,7 @@ void Cells::read(std::uint32_t address, std::span<std::uint8_t> bytes) {
   const std::uint32_t size = static_cast<std::uint32_t>(bytes.size());
   for_each_piece(address, size, [&](std::uint32_t done, std::uint32_t offset, std::uint32_t part) {
     const Block* block = find(address + done);
-    if (block == nullptr || !block->weak) return;
+    if (block == nullptr || !block->weak || are_kind_) return;
     for (std::uint32_t i = 0; i < part; ++i) flip(bytes[done + i], (*block->weak)[offset + i]);
   });
   for (auto it = worn_.lower_bound(address); it != worn_.end() && it->first - address < size;
@@ -85,6 +85,19 @@ void Cells::peek(std::uint32_t address, std::span<std::uint8_t> bytes) const {
                      std::copy_n(block->bytes.begin() + offset, part, bytes.begin() + done);
                    }
                  });
+}
+
+bool Cells::firm(std::uint32_t address, std::uint32_t size) const {
+  const auto worn = worn_.lower_bound(address);
+  bool all = worn == worn_.end() || worn->first - address >= size;
+  for_each_piece(address, size, [&](std::uint32_t done, std::uint32_t offset, std::uint32_t part) {
+    const Block* block = find(address + done);
+    if (block == nullptr || !block->weak) return;
+    const std::span<const std::uint8_t> weak(*block->weak);
+    all = all && std::ranges::all_of(weak.subspan(offset, part),
+                                     [](std::uint8_t bits) { return bits == 0; });
+  });
+  return all;
 }
 
 void Cells::poke(std::uint32_t address, std::span<const std::uint8_t> bytes) {

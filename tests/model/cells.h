@@ -22,10 +22,16 @@ class Cells {
   // Blank. Whatever is left to chance comes from `prng`.
   explicit Cells(sim::Prng prng) : prng_(prng) {}
 
+  // Power is on. What is left half erased reads right as long as supply and temperature are kind,
+  // and does not when they are not: one or the other from now on. Before the first time it does
+  // not.
+  void powered_on() { are_kind_ = prng_.chance(500); }
   // As the sense amplifiers see it: weak cells read one way or the other.
   void read(std::uint32_t address, std::span<std::uint8_t> bytes);
   // What is stored.
   void peek(std::uint32_t address, std::span<std::uint8_t> bytes) const;
+  // Whether each cell holds what is stored: none was left half erased, and none is worn.
+  bool firm(std::uint32_t address, std::uint32_t size) const;
   // Stores it, firmly.
   void poke(std::uint32_t address, std::span<const std::uint8_t> bytes);
 
@@ -63,6 +69,7 @@ class Cells {
   std::map<std::uint32_t, std::unique_ptr<Block>> blocks_;  // by address / kBlockSize
   std::map<std::uint32_t, std::uint8_t> worn_;              // bits by address
   sim::Prng prng_;
+  bool are_kind_ = false;  // supply and temperature
 };
 
 }  // namespace gangd::model

@@ -8,6 +8,7 @@
 #include "target_fw/core/crc32c.h"
 #include "target_fw/core/lz4.h"
 #include "target_fw/core/sha256.h"
+#include "target_fw/core/swap_pairs.h"
 
 namespace gangd::model {
 namespace {
@@ -59,6 +60,12 @@ lz4_state __wrap_lz4_step(lz4* block, std::uint32_t bytes_max) {
   const lz4_state state = __real_lz4_step(block, bytes_max);
   gangd::model::charge(&gangd::model::Cpu::lz4_byte, block->out_at - before);
   return state;
+}
+
+void __real_swap_pairs(std::uint8_t* to, const std::uint8_t* from, std::uint32_t size);
+void __wrap_swap_pairs(std::uint8_t* to, const std::uint8_t* from, std::uint32_t size) {
+  gangd::model::charge(&gangd::model::Cpu::swap_byte, size);
+  __real_swap_pairs(to, from, size);
 }
 
 // It ends at the first byte that is not blank.

@@ -6,33 +6,35 @@
 namespace gangd::model {
 namespace {
 
-// Where the figures are from. "Estimate" is ours, by the reason that stands there.
+// Where the figures are from. "Estimate" is ours, by the reason that stands there. "Model" is what
+// tests/bench/cycles prints, rounded up: the instructions that our own code executes, counted, and
+// a model of the core that turns them into cycles. No silicon was asked. It counts memory without
+// wait states: the port of a chip has to put this code and its data there.
 //
 // hash_byte
 //   The unit of the STM32H7S7: wolfSSL, IDE/STM32Cube/STM32_Benchmarks.md, STM32H7S3 at 600 MHz:
-//   SHA-256 88.06 MiB/s: 6.5 cycles. Our sha256.c is software: the port of such a chip puts the
-//   unit in its place. STM32H745 and STM32L496 have none; STM32H755 and STM32L4A6 do. Cortex-M7 in
-//   software: the same page, STM32H753 at 480 MHz: 18.04 MiB/s: 25.4 cycles. (SEGGER Knowledge
-//   Base, "Hash STM32H753": 23.2.) Cortex-M4 in software: mbed TLS, README of its benchmark on the
-//   FRDM-K64F: 59 cycles. C that is made for size is slower (wolfSSL, STM32L4A6 at 80 MHz: 92),
-//   assembler faster (STM32H563, a Cortex-M33: 30).
+//   SHA-256 88.06 MiB/s: 6.5 cycles. The port of such a chip puts the unit in the place of our
+//   software. STM32H745 and STM32L496 have none; STM32H755 and STM32L4A6 do. They run
+//   mcu/armv7m/sha256_blocks.S: model, 30.8 cycles on a Cortex-M4 and 16.4 on a Cortex-M7. To
+//   compare: Cortex-M7, wolfSSL's assembler, the same page, STM32H753: 25.4; SEGGER Knowledge Base,
+//   "Hash STM32H753": 23.2. Cortex-A8, which begins two instructions in a cycle as well, OpenSSL's
+//   assembler (sha256-armv4.pl): 15.4. Cortex-M4, C: mbed TLS, README of its benchmark on the
+//   FRDM-K64F: 59. Cortex-M33, wolfSSL, STM32H563: 30. XScale, one instruction in a cycle, OpenSSL:
+//   35. Our C takes 36.7 and 24.
 // crc_byte
-//   Cortex-M4: Zephyr, commit "lib: crc32_sw: 4 bit at a time implementation": 128 KiB in 30 ms at
-//   120 MHz: 27.5 cycles; a byte at a time is twice as fast (Rockbox, commit "crc32: add fast
-//   variant of regular crc_32 function"): 13.8. Cortex-M7: estimate, half of that: it issues two
-//   instructions at a time, and the loop is a chain of loads from the cache.
+//   Model. To compare: Cortex-M4, a byte at a time, from Zephyr's commit "lib: crc32_sw: 4 bit at a
+//   time implementation" and Rockbox's "crc32: add fast variant of regular crc_32 function": 13.8;
+//   in the model 11.
 // lz4_byte
-//   Estimate; nobody seems to have published figures for Cortex-M. A loop that copies bytes takes 6
-//   to 7 cycles each on a Cortex-M4 (load, store, count, branch) and 3 on a Cortex-M7, and a
-//   sequence of some 12 bytes adds 40 to decode its token and offset.
+//   Model; code of a Cortex-M, packed by liblz4.
 // usb_byte
 //   OTG_HS of the STM32H7 has DMA of its own; OTG_FS of the STM32L4 is read and written by the CPU,
 //   a word at a time: estimate, 6 cycles for 4 bytes.
 // flash_byte
 //   Estimate: the FIFO of the flash controller is filled and emptied by the CPU in words, 8 cycles
-//   each across the buses; where an octal chip swaps bytes, one more pass over them, 1 cycle.
-// blank_byte
-//   Estimate: words are compared: 5 cycles for 4 bytes on a Cortex-M4, 3 on a Cortex-M7.
+//   each across the buses. The bus goes on meanwhile: what counts is the slower of the two.
+// swap_byte, blank_byte
+//   Model.
 // pass, command, interrupt
 //   Estimates, from the length of the code between: some 300 instructions for a pass that finds
 //   little to do, 200 for setting up a command, 250 for an interrupt with its queue.
@@ -44,11 +46,12 @@ constexpr std::array kCpus = {
         .command = 200,
         .interrupt = 250,
         .usb_byte = 0,
-        .flash_byte = 3,
-        .crc_byte = 6.9,
+        .flash_byte = 2,
+        .swap_byte = 1.55,
+        .crc_byte = 4.3,
         .hash_byte = 6.5,
-        .lz4_byte = 6.5,
-        .blank_byte = 0.75},
+        .lz4_byte = 7.3,
+        .blank_byte = 0.71},
     Cpu{.name = "STM32H745",
         .hz = 480e6,
         .pass = 300,
@@ -56,10 +59,11 @@ constexpr std::array kCpus = {
         .interrupt = 250,
         .usb_byte = 0,
         .flash_byte = 2,
-        .crc_byte = 6.9,
-        .hash_byte = 25.4,
-        .lz4_byte = 6.5,
-        .blank_byte = 0.75},
+        .swap_byte = 1.55,
+        .crc_byte = 4.3,
+        .hash_byte = 16.4,
+        .lz4_byte = 7.3,
+        .blank_byte = 0.71},
     Cpu{.name = "STM32L496",
         .hz = 80e6,
         .pass = 400,
@@ -67,10 +71,11 @@ constexpr std::array kCpus = {
         .interrupt = 300,
         .usb_byte = 1.5,
         .flash_byte = 2,
-        .crc_byte = 13.8,
-        .hash_byte = 59,
-        .lz4_byte = 10,
-        .blank_byte = 1.25},
+        .swap_byte = 2.3,
+        .crc_byte = 5.3,
+        .hash_byte = 30.8,
+        .lz4_byte = 11.5,
+        .blank_byte = 1.05},
     // STM32L4R9: the same core at 120 MHz.
     Cpu{.name = "STM32L4R9",
         .hz = 120e6,
@@ -78,11 +83,12 @@ constexpr std::array kCpus = {
         .command = 250,
         .interrupt = 300,
         .usb_byte = 1.5,
-        .flash_byte = 3,
-        .crc_byte = 13.8,
-        .hash_byte = 59,
-        .lz4_byte = 10,
-        .blank_byte = 1.25},
+        .flash_byte = 2,
+        .swap_byte = 2.3,
+        .crc_byte = 5.3,
+        .hash_byte = 30.8,
+        .lz4_byte = 11.5,
+        .blank_byte = 1.05},
 };
 
 }  // namespace

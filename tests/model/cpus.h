@@ -16,7 +16,8 @@ struct Cpu {
   double command = 0;     // around a command on the flash bus
   double interrupt = 0;   // of the USB controller: for each packet, or with DMA for what it moves
   double usb_byte = 0;    // between the USB controller and memory; 0: DMA
-  double flash_byte = 0;  // of a page or a read: from or to where the flash controller has it
+  double flash_byte = 0;  // into or out of the flash controller's FIFO, while its bus goes on
+  double swap_byte = 0;   // where an octal part exchanges the two of a pair
   double crc_byte = 0;
   double hash_byte = 0;
   double lz4_byte = 0;    // of what comes out

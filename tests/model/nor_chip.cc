@@ -83,6 +83,15 @@ void NorChip::peek(std::uint32_t address, std::span<std::uint8_t> bytes) const {
   }
 }
 
+bool NorChip::firm(std::uint32_t address, std::uint32_t size) const {
+  CHECK(address <= part_.size && size <= part_.size - address);
+  const auto count = static_cast<std::uint32_t>(dies_.size());
+  const std::uint32_t begin = address / count;
+  const std::uint32_t end = (address + size + count - 1) / count;
+  return std::ranges::all_of(dies_,
+                             [&](const auto& die) { return die->cells.firm(begin, end - begin); });
+}
+
 void NorChip::poke(std::uint32_t address, std::span<const std::uint8_t> bytes) {
   CHECK(address <= part_.size && bytes.size() <= part_.size - address);
   if (dies_.size() == 1) return dies_.front()->cells.poke(address, bytes);

@@ -50,6 +50,8 @@ class NorChip {
   // The bytes as a perfect reader sees them, without the bus. An operation shows from the first
   // command (or power_off) behind its end on: before that nobody can know that it has ended.
   void peek(std::uint32_t address, std::span<std::uint8_t> bytes) const;
+  // Whether each cell there holds: an erase that was cut leaves some that read right and do not.
+  bool firm(std::uint32_t address, std::uint32_t size) const;
   // Writes cells without the bus: yesterday's content.
   void poke(std::uint32_t address, std::span<const std::uint8_t> bytes);
   // Array operations begun since construction: erases and page programs.

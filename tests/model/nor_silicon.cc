@@ -64,6 +64,7 @@ void NorChip::Silicon::power_on(Time now) {
   if (powered) return;
   powered = true;
   cut = false;
+  cells.powered_on();
   forget_volatile();
   ready_at_ = now + part_.power_up;
 }

@@ -92,6 +92,8 @@ class VirtualBoard::Board {
   };
 
   bool run_on_bus(const xspi_command& command);
+  void begin_read(const xspi_command& command);
+  bool end_read();
   void compute();
   void ask_bus(Time now);
   Lane* next_across();
@@ -128,6 +130,9 @@ class VirtualBoard::Board {
   Time time_{};         // where the firmware is; may be ahead of the world by one flash command
   Time wake_ = kNever;  // when it wants to run
   std::uint32_t clock_hz_ = 0;
+  std::uint8_t* read_to_ = nullptr;  // of the read that was begun
+  std::vector<std::uint8_t> read_bytes_;
+  Time read_ends_{};
   std::map<std::uint8_t, Lane> lanes_;  // by address; control is 0
   bool arriving_ = false;               // what completes now does so at arrived_
   Time arrived_{};
@@ -161,6 +166,11 @@ VirtualBoard::Board::Board(VirtualBoard& facade, const Options& options)
   bus_.run = [](void* self, const xspi_command* command) {
     return static_cast<Board*>(self)->run_on_bus(*command);
   };
+  bus_.begin_read = [](void* self, const xspi_command* command) {
+    static_cast<Board*>(self)->begin_read(*command);
+    return true;
+  };
+  bus_.end_read = [](void* self) { return static_cast<Board*>(self)->end_read(); };
   bus_.set_clock = [](void* self, std::uint32_t hz) { static_cast<Board*>(self)->clock_hz_ = hz; };
   identity_.usb_vendor = 0x1209;
   identity_.usb_product = 0x0001;
@@ -306,9 +316,29 @@ bool VirtualBoard::Board::run_on_bus(const xspi_command& command) {
   // The CPU sets up each command, also on a bus where nothing answers any more: time must pass
   // there, too, or the firmware would wait for ever.
   const Cpu& cpu = meter_.cpu();
-  meter_.add(cpu.command + cpu.flash_byte * command.size);
+  meter_.add(cpu.command);
   compute();
-  time_ += chip_.run(command, time_, clock_hz_);
+  time_ +=
+      std::max<Time>(chip_.run(command, time_, clock_hz_), cpu.time(cpu.flash_byte * command.size));
+  return !chip_.cut();
+}
+
+// By DMA: the CPU goes on, and must not look at the bytes yet.
+void VirtualBoard::Board::begin_read(const xspi_command& command) {
+  meter_.add(meter_.cpu().command);
+  compute();
+  read_to_ = command.read;
+  read_bytes_.resize(command.size);
+  std::memset(read_to_, 0xdb, command.size);
+  xspi_command aside = command;
+  aside.read = read_bytes_.data();
+  read_ends_ = time_ + chip_.run(aside, time_, clock_hz_);
+}
+
+bool VirtualBoard::Board::end_read() {
+  compute();
+  std::ranges::copy(read_bytes_, read_to_);
+  time_ = std::max(time_, read_ends_);
   return !chip_.cut();
 }
 

@@ -74,7 +74,7 @@ Task<Status> SimMes::authorize(MesUnit unit) {
 // The bus as one process sees it: killed, it reaches no board any more.
 class Factory::Process final : public Usb {
  public:
-  explicit Process(Usb& bus) : bus_(bus) {}
+  explicit Process(Factory& factory) : factory_(factory), bus_(factory.bus_) {}
   void kill() { is_dead_ = true; }
 
   const std::vector<UsbDevice>& devices() const override { return bus_.devices(); }
@@ -83,6 +83,11 @@ class Factory::Process final : public Usb {
   Task<Result<std::unique_ptr<UsbConnection>>> open(std::uint64_t arrival) override {
     CO_TRY_STATUS(alive());
     CO_TRY(auto connection, co_await bus_.open(arrival));
+    const UsbPath path = connection->device().path;
+    for (int board = 0; board < factory_.boards(); ++board) {
+      if (factory_.place(board) != path) continue;
+      connection = on_bad_line(std::move(connection), factory_.line(board));
+    }
     co_return std::make_unique<Connection>(*this, std::move(connection));
   }
   Task<Status> set_port_power(UsbPath port, bool on) override {
@@ -140,6 +145,7 @@ class Factory::Process final : public Usb {
     return {};
   }
 
+  Factory& factory_;
   Usb& bus_;
   bool is_dead_ = false;
 };
@@ -147,7 +153,7 @@ class Factory::Process final : public Usb {
 // What lives and dies with a process.
 struct Factory::Life {
   Life(Factory& factory, StationConfig config)
-      : usb(factory.bus_),
+      : usb(factory),
         ledger(factory.loop_, factory.disk_, config.name),
         mes(factory.dice_.fork(), factory.options_.refusals),
         fixture(factory.dice_.fork(), factory.options_.jams),
@@ -171,10 +177,12 @@ Factory::Factory(Loop& loop, SimPort& port, std::uint64_t seed, Options options)
       dying_(loop, "dying") {
   for (int board = 0; board < options.boards; ++board) {
     model::VirtualBoard::Options board_options;
-    board_options.part = "MX25R6435F";
+    board_options.part = options.part;
     board_options.uid[11] = static_cast<std::uint8_t>(board + 1);
     board_options.seed = dice_.next();
     boards_.push_back(&bus_.add_board(place(board), board_options));
+    lines_.push_back(std::make_unique<LineFaults>(
+        [this, path = place(board)](std::uint8_t endpoint) { bus_.halt(path, endpoint); }));
   }
 }
 
@@ -236,6 +244,11 @@ bool Factory::holds(int board, const std::string& serial) {
   found.resize(field.size());
   chip(board).peek(kSerialAddress - kFlashAddress, found);
   return found == field;
+}
+
+bool Factory::is_firm(int board) {
+  return chip(board).firm(0, static_cast<std::uint32_t>(options_.image_bytes)) &&
+         chip(board).firm(kSerialAddress - kFlashAddress, 32);
 }
 
 }  // namespace gangd::sim

@@ -11,6 +11,7 @@
 #include "station/fixture.h"
 #include "station/mes_link.h"
 #include "station/station.h"
+#include "tests/sim/line_faults.h"
 #include "tests/sim/prng.h"
 #include "tests/sim/sim_bus.h"
 #include "tests/sim/sim_ledger.h"
@@ -71,6 +72,7 @@ class Factory {
     std::uint64_t refusals = 0;
     SimDisk::Faults disk;
     bool incoming_fresh = false;
+    std::string part = "MX25R6435F";
   };
 
   Factory(Loop& loop, SimPort& port, std::uint64_t seed, Options options);
@@ -92,10 +94,14 @@ class Factory {
   int boards() const { return static_cast<int>(boards_.size()); }
   UsbPath place(int board) const;
   std::string slot(int board) const { return std::to_string(board + 1); }
+  // What is wrong with the cable of a board.
+  LineFaults& line(int board) { return *lines_[static_cast<std::size_t>(board)]; }
   model::NorChip& chip(int board) { return boards_[static_cast<std::size_t>(board)]->chip(); }
 
   // Whether the chip holds the image, and `serial` in its field.
   bool holds(int board, const std::string& serial);
+  // Whether it will tomorrow, too: no cell of these is half erased.
+  bool is_firm(int board);
 
  private:
   class Process;
@@ -109,6 +115,7 @@ class Factory {
   SimBus bus_;
   SimDisk disk_;
   std::vector<model::VirtualBoard*> boards_;
+  std::vector<std::unique_ptr<LineFaults>> lines_;  // by board
   std::unique_ptr<Life> life_;
   // Killed, and kept until the end: somebody may still wait for an answer in them.
   std::vector<std::unique_ptr<Life>> dead_;

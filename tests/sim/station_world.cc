@@ -1,6 +1,7 @@
 #include "tests/sim/station_world.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <map>
 #include <set>
@@ -28,6 +29,9 @@ Factory::Options options_of(Prng& dice) {
   options.refusals = dice.below(50);
   options.disk = {dice.below(100), dice.below(50)};
   options.incoming_fresh = dice.chance(500);
+  constexpr std::array kParts = {"MX66UW1G45G", "MX25UW25645G", "MX25LM51245G", "MT25QL512ABB",
+                                 "MT25TL01G",   "MX25R6435F",   "IS25LP064A",   "W25Q128JV"};
+  options.part = kParts[dice.below(kParts.size())];
   return options;
 }
 
@@ -116,7 +120,7 @@ class BadDay {
   Task<> make_trouble() {
     const int board = any_board();
     const std::uint64_t operation = world_.dice().below(60);
-    switch (world_.dice().below(10)) {
+    switch (world_.dice().below(14)) {
       case 0:
         world_.note("board {} is pulled and put back", board);
         hands_.spawn("replug", replug(board));
@@ -153,6 +157,19 @@ class BadDay {
       case 8:
         co_await restart();
         break;
+      case 9:
+      case 10:
+        spoil_line(board);
+        break;
+      case 11:
+        world_.note("a bit of board {} is worn", board);
+        factory_.chip(board).weaken_bit(static_cast<std::uint32_t>(world_.dice().below(256)), 3);
+        worn_.insert(board);
+        break;
+      case 12:
+        world_.note("board {} is write-protected for a while", board);
+        hands_.spawn("protect", protect(board));
+        break;
       default:
         world_.note("flash operation {} of board {} never ends", operation, board);
         factory_.chip(board).hang_operation(operation);
@@ -170,6 +187,25 @@ class BadDay {
     factory_.bus().hang(place(board), 0, true);
     (void)co_await sleep_for(world_.dice().between(1ms, 40s));
     factory_.bus().hang(place(board), 0, false);
+  }
+
+  // Up to twice as many frames as an attempt survives.
+  void spoil_line(int board) {
+    Prng& dice = world_.dice();
+    const LineFaults::Order order = {
+        .fault = static_cast<LineFault>(dice.below(7)),
+        .way = dice.chance(500) ? LineFaults::Way::kOut : LineFaults::Way::kIn,
+        .first = dice.below(40),
+        .count = 1 + dice.below(10)};
+    world_.note("{} of frames of board {}: {}", order.count, board, name(order.fault));
+    factory_.line(board).order(order);
+  }
+
+  // A tester has set the bits, and comes to clear them.
+  Task<> protect(int board) {
+    factory_.chip(board).protect(true);
+    (void)co_await sleep_for(world_.dice().between(1ms, 20s));
+    factory_.chip(board).protect(false);
   }
 
   Task<> fill_disk() {
@@ -247,6 +283,8 @@ class BadDay {
     world_.promise(
         outcome.numbers.size() == 1 && factory_.holds(board, outcome.numbers.front().value),
         "PASS only if the chip holds the right bytes");
+    world_.promise(worn_.contains(board) || factory_.is_firm(board),
+                   "PASS only on cells that were erased to the end");
   }
 
   const Entry* durable(EventId id) {
@@ -285,6 +323,7 @@ class BadDay {
   bool is_disk_well_ = true;
   std::set<EventId> shown_;
   std::map<int, Instant> running_since_;
+  std::set<int> worn_;
 };
 
 }  // namespace

@@ -4,11 +4,13 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 
 #include "base/crc32c.h"
 #include "base/sha256.h"
 #include "loop/deadline.h"
 #include "loop/sleep.h"
+#include "target_fw/core/flash_trace.h"
 #include "target_fw/core/xfp_frames.h"
 #include "tests/usb_cases/usb_cases.h"
 #include "wire/wire.h"
@@ -416,6 +418,32 @@ Task<> rubbish_ends_the_session_and_nothing_else(Rack& rack) {
   EXPECT_EQ((co_await host->hash(kFlash, 16)).state, XFP_JOB_DONE);
 }
 
+// Why a line has become slow shows in the flash's own times, which stay until they are told to go.
+Task<> the_trace_tells_how_long_the_flash_took(Rack& rack) {
+  const auto host = co_await XfpHost::open(rack);
+  if (host == nullptr) co_return;
+  const auto programs = [&host](std::uint8_t mode) -> Task<std::uint32_t> {
+    const auto answer =
+        co_await host->link.call({.op = XFP_TRACE, .mode = mode, .address = kFlash, .span = 1});
+    EXPECT_TRUE(answer && answer->payload.size() == sizeof(flash_trace));
+    if (!answer) co_return 0;
+    ByteReader reader(answer->payload);
+    reader.skip(offsetof(flash_trace, programs));
+    std::uint32_t sum = 0;
+    for (int i = 0; i < FLASH_TRACE_BUCKETS; ++i) sum += reader.u32_le();
+    co_return sum;
+  };
+  EXPECT_EQ((co_await host->erase(kFlash, kBlock, XFP_ERASE_ALL)).state, XFP_JOB_DONE);
+  const std::uint32_t before = co_await programs(XFP_TRACE_KEEP);
+  EXPECT_TRUE(co_await host->write(kFlash, pattern(5, kBlock)));
+  EXPECT_EQ(co_await programs(XFP_TRACE_KEEP), before + kBlock / 256);
+  EXPECT_EQ(co_await programs(XFP_TRACE_FORGET), before + kBlock / 256);
+  EXPECT_EQ(co_await programs(XFP_TRACE_KEEP), 0U);
+  const auto outside =
+      co_await host->link.call({.op = XFP_TRACE, .address = kFlash - 1, .span = 1});
+  EXPECT_FALSE(outside);
+}
+
 constexpr std::array kCases = {
     UsbCase{"AMemoryIsErasedWrittenHashedAndRead", a_memory_is_erased_written_hashed_and_read},
     UsbCase{"EverySizeOfAFrameArrives", every_size_of_a_frame_arrives},
@@ -431,6 +459,7 @@ constexpr std::array kCases = {
     UsbCase{"DigestsTellWhichBlockDiffers", digests_tell_which_block_differs},
     UsbCase{"AnEraseTakesNoMoreThanTheSmallestBlocks",
             an_erase_takes_no_more_than_the_smallest_blocks},
+    UsbCase{"TheTraceTellsHowLongTheFlashTook", the_trace_tells_how_long_the_flash_took},
     UsbCase{"RubbishEndsTheSessionAndNothingElse", rubbish_ends_the_session_and_nothing_else},
 };
 

@@ -35,7 +35,7 @@ Board::Board(const Options& options) : usb(device.usb, options.high_speed) {
       .program_size = 0,
       .high_speed = options.high_speed,
       .leave = options.can_leave ? &leave_ : nullptr};
-  usb.on_complete = [this](Transfer&) { ended_ = true; };
+  usb.on_complete = [this](const Transfer& transfer) { ended_ |= transfer.endpoint == 0; };
   device_init(&device, &identity_, &clock_, &usb.port(), tables_.data(),
               static_cast<std::uint8_t>(tables_.size()));
   enumerate();

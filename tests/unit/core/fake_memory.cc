@@ -52,6 +52,14 @@ memory FakeMemory::as_memory() {
   result.read = [](void* self, std::uint32_t address, std::uint8_t* to, std::uint32_t size) {
     return of(self).read(address, to, size);
   };
+  result.begin_read = [](void* self, std::uint32_t address, std::uint8_t* to, std::uint32_t size) {
+    of(self).begun_read_ = {address, to, size};
+    std::memset(to, 0xdb, size);
+  };
+  result.end_read = [](void* self) {
+    const BegunRead& begun = of(self).begun_read_;
+    return of(self).read(begun.address, begun.to, begun.size);
+  };
   result.restart = [](void*) { return DFU_OK; };
   result.erase_ms = [](void* self, std::uint32_t) { return of(self).options_.erase_ms; };
   result.erase_all_ms = [](void* self) { return of(self).options_.erase_all_ms; };

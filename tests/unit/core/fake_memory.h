@@ -58,8 +58,15 @@ class FakeMemory {
   void apply();
   bool contains(std::uint32_t address, std::uint32_t size) const;
 
+  struct BegunRead {
+    std::uint32_t address = 0;
+    std::uint8_t* to = nullptr;
+    std::uint32_t size = 0;
+  };
+
   const Options options_;
   const std::uint64_t& now_us_;
+  BegunRead begun_read_;
   bool busy_ = false;
   std::uint64_t ends_us_ = 0;
   std::uint32_t offset_ = 0;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct BenchOptions {
   nor_mode mode_max = NOR_OCTAL_DTR;
   std::uint8_t lanes = 8;
   std::uint64_t seed = 1;
+  bool dma = true;
 };
 
 class Bench {
@@ -34,6 +36,7 @@ class Bench {
       : part(part), chip(part, options.seed), mode_max(options.mode_max) {
     bus.lanes_max = options.lanes;
     bus.dual = part.dies == 2;
+    if (!options.dma) bus.begin_read = nullptr, bus.end_read = nullptr;
     chip.power_on(now);
   }
   Bench(const Bench&) = delete;
@@ -80,6 +83,11 @@ class Bench {
                      static_cast<std::uint32_t>(bytes.size()));
     return finish();
   }
+  void begin_read(std::uint32_t at, Bytes& bytes) {
+    nor.memory.begin_read(nor.memory.self, kBase + at, bytes.data(),
+                          static_cast<std::uint32_t>(bytes.size()));
+  }
+  dfu_status end_read() { return nor.memory.end_read(nor.memory.self); }
   Bytes read(std::uint32_t at, std::uint32_t size) {
     Bytes bytes(size);
     EXPECT_EQ(nor.memory.read(nor.memory.self, kBase + at, bytes.data(), size), DFU_OK);
@@ -129,6 +137,7 @@ class Bench {
   }
   static bool run(void* self, const xspi_command* command) {
     auto& bench = *static_cast<Bench*>(self);
+    EXPECT_FALSE(bench.begun_read) << "the bus is taken";
     if (bench.controller_broken) return false;
     const std::uint8_t lanes = std::max({command->instruction_phase.lanes,
                                          command->address_phase.lanes, command->data_phase.lanes});
@@ -147,13 +156,34 @@ class Bench {
     }
     return true;
   }
+  // The bytes come with end_read(), and nothing before.
+  static bool begin_read(void* self, const xspi_command* command) {
+    auto& bench = *static_cast<Bench*>(self);
+    EXPECT_FALSE(bench.begun_read) << "the bus is taken";
+    std::fill_n(command->read, command->size, 0xdb);
+    bench.begun_read = *command;
+    return true;
+  }
+  static bool end_read(void* self) {
+    auto& bench = *static_cast<Bench*>(self);
+    const xspi_command command = bench.begun_read.value();
+    bench.begun_read.reset();
+    return run(self, &command);
+  }
   static void set_clock(void* self, std::uint32_t hz_max) {
     static_cast<Bench*>(self)->hz = hz_max;
   }
 
   std::uint32_t hz = 1'000'000;
   const clock_port clock = {.self = this, .now_us = now_us};
-  xspi_port bus = {.self = this, .run = run, .set_clock = set_clock, .lanes_max = 8, .dual = false};
+  std::optional<xspi_command> begun_read;
+  xspi_port bus = {.self = this,
+                   .run = run,
+                   .begin_read = begin_read,
+                   .end_read = end_read,
+                   .set_clock = set_clock,
+                   .lanes_max = 8,
+                   .dual = false};
 };
 
 // Something without a pattern that a mistake could repeat.

@@ -79,6 +79,33 @@ TEST(Cells, ALateCutReadsBlankButDoesNotHold) {
   EXPECT_EQ(firm, Bytes(4096, 0x00)) << "a full erase heals them";
 }
 
+// A blank check sees nothing of it then.
+TEST(Cells, HalfErasedCellsMayReadRightUntilPowerIsOnTheNextTime) {
+  Cells cells(sim::Prng(3));
+  cells.poke(0, Bytes(4096, 0x00));
+  cells.erase_partly(0, 4096, 990);
+  int kind = 0;
+  for (int i = 0; i < 40; ++i) {
+    cells.powered_on();
+    Bytes bytes(4096);
+    cells.read(0, bytes);
+    const bool reads_blank = bytes == Bytes(4096, 0xff);
+    for (int again = 0; again < 3; ++again) {
+      cells.read(0, bytes);
+      EXPECT_EQ(bytes == Bytes(4096, 0xff), reads_blank) << i;
+    }
+    EXPECT_FALSE(cells.firm(0, 4096));
+    kind += reads_blank;
+  }
+  EXPECT_GT(kind, 5);
+  EXPECT_LT(kind, 35);
+  cells.erase(0, 4096);
+  EXPECT_TRUE(cells.firm(0, 4096));
+  cells.wear_out(4095, 0);
+  EXPECT_FALSE(cells.firm(0, 4096));
+  EXPECT_TRUE(cells.firm(0, 4095));
+}
+
 TEST(Cells, AWornBitReadsBothWaysAndIsNotHealed) {
   Cells cells(sim::Prng(5));
   cells.wear_out(100, 3);
