@@ -1,15 +1,20 @@
 #include "base/crc32c.h"
 
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+#endif
+
 #include <array>
 #include <cstddef>
+#include <cstring>
 
 namespace gangd {
 namespace {
 
 constexpr std::uint32_t kPolynomial = 0x82f63b78;  // bit-reversed
 
-// Eight tables let one step take eight bytes (M. Kounavis and F. Berry, 2005): some 2 GB/s, far
-// above what all buses of a station carry, without a second path for CPUs with the instruction.
+// For CPUs without an instruction for it. Eight tables let one step take eight bytes (M. Kounavis
+// and F. Berry, 2005): some 2 GB/s.
 constexpr auto kTables = [] {
   std::array<std::array<std::uint32_t, 256>, 8> tables{};
   for (std::uint32_t byte = 0; byte < 256; ++byte) {
@@ -31,10 +36,8 @@ std::uint32_t load_u32_le(const std::uint8_t* p) {
          std::uint32_t{p[3]} << 24;
 }
 
-}  // namespace
-
-std::uint32_t crc32c(ByteView bytes, std::uint32_t before) {
-  std::uint32_t crc = ~before;
+// Takes and gives the state, which is the inverse of the CRC.
+std::uint32_t by_tables(std::uint32_t crc, ByteView bytes) {
   while (bytes.size() >= 8) {
     const std::uint32_t low = crc ^ load_u32_le(bytes.data());
     const std::uint32_t high = load_u32_le(bytes.data() + 4);
@@ -44,7 +47,95 @@ std::uint32_t crc32c(ByteView bytes, std::uint32_t before) {
     bytes = bytes.subspan(8);
   }
   for (std::uint8_t byte : bytes) crc = crc >> 8 ^ kTables[0][(crc ^ byte) & 255];
-  return ~crc;
+  return crc;
+}
+
+#if defined(__x86_64__)
+
+// The instruction takes three cycles and can begin in each: three lanes keep it busy. Some 20 GB/s.
+constexpr std::size_t kLaneBits = 13;
+constexpr std::size_t kLane = (std::size_t{1} << kLaneBits) / 8;  // bytes
+
+// What a lane of zeros makes of a state: a linear map, by the bytes of the state.
+constexpr auto kBehindALane = [] {
+  std::array<std::uint32_t, 32> map{};  // of the bits; first for one bit of zero
+  map[0] = kPolynomial;
+  for (std::size_t bit = 1; bit < 32; ++bit) map[bit] = std::uint32_t{1} << (bit - 1);
+  const auto apply = [](const std::array<std::uint32_t, 32>& by, std::uint32_t state) {
+    std::uint32_t sum = 0;
+    for (std::size_t bit = 0; bit < 32; ++bit) sum ^= (state >> bit & 1) != 0 ? by[bit] : 0;
+    return sum;
+  };
+  for (std::size_t i = 0; i < kLaneBits; ++i) {  // each time for twice as many
+    std::array<std::uint32_t, 32> twice{};
+    for (std::size_t bit = 0; bit < 32; ++bit) twice[bit] = apply(map, map[bit]);
+    map = twice;
+  }
+  std::array<std::array<std::uint32_t, 256>, 4> tables{};
+  for (std::size_t at = 0; at < 4; ++at) {
+    for (std::uint32_t byte = 0; byte < 256; ++byte) {
+      tables[at][byte] = apply(map, byte << 8 * at);
+    }
+  }
+  return tables;
+}();
+
+std::uint32_t behind_a_lane(std::uint32_t state) {
+  return kBehindALane[0][state & 255] ^ kBehindALane[1][state >> 8 & 255] ^
+         kBehindALane[2][state >> 16 & 255] ^ kBehindALane[3][state >> 24];
+}
+
+std::uint64_t load_u64(const std::uint8_t* p) {
+  std::uint64_t value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+
+__attribute__((target("sse4.2"))) std::uint32_t by_instruction(std::uint32_t crc, ByteView bytes) {
+  while (bytes.size() >= 3 * kLane) {
+    std::uint64_t first = crc, second = 0, third = 0;
+    for (const std::uint8_t *p = bytes.data(), *end = p + kLane; p != end; p += 8) {
+      first = _mm_crc32_u64(first, load_u64(p));
+      second = _mm_crc32_u64(second, load_u64(p + kLane));
+      third = _mm_crc32_u64(third, load_u64(p + 2 * kLane));
+    }
+    crc = behind_a_lane(static_cast<std::uint32_t>(first)) ^ static_cast<std::uint32_t>(second);
+    crc = behind_a_lane(crc) ^ static_cast<std::uint32_t>(third);
+    bytes = bytes.subspan(3 * kLane);
+  }
+  std::uint64_t state = crc;
+  for (; bytes.size() >= 8; bytes = bytes.subspan(8)) {
+    state = _mm_crc32_u64(state, load_u64(bytes.data()));
+  }
+  crc = static_cast<std::uint32_t>(state);
+  for (std::uint8_t byte : bytes) crc = _mm_crc32_u8(crc, byte);
+  return crc;
+}
+
+bool has_instruction() {
+  static const bool has = __builtin_cpu_supports("sse4.2") != 0;
+  return has;
+}
+
+#else
+
+bool has_instruction() {
+  return false;
+}
+std::uint32_t by_instruction(std::uint32_t crc, ByteView bytes) {
+  return by_tables(crc, bytes);
+}
+
+#endif
+
+}  // namespace
+
+std::uint32_t crc32c(ByteView bytes, std::uint32_t before) {
+  return ~(has_instruction() ? by_instruction(~before, bytes) : by_tables(~before, bytes));
+}
+
+std::uint32_t crc32c_portable(ByteView bytes, std::uint32_t before) {
+  return ~by_tables(~before, bytes);
 }
 
 }  // namespace gangd

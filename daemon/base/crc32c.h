@@ -9,5 +9,7 @@ namespace gangd {
 
 // The checksum of `bytes`; `before` continues from the checksum of what came before them.
 std::uint32_t crc32c(ByteView bytes, std::uint32_t before = 0);
+// The same, as on a CPU without an instruction for it.
+std::uint32_t crc32c_portable(ByteView bytes, std::uint32_t before = 0);
 
 }  // namespace gangd

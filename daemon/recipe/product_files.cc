@@ -40,7 +40,8 @@ Error no_such_product(const std::string& folder, const std::string& name) {
           fmt::join(*names, ", ")};
 }
 
-Result<std::unique_ptr<Recipe>> load_recipe(const std::string& folder, const std::string& name) {
+Result<std::unique_ptr<Recipe>> load_recipe(const std::string& folder, const std::string& name,
+                                            Workers& workers) {
   const auto names = list_products(folder);
   if (!names) return names.error();
   // The name comes from a client: only what is in the list is ever made a path.
@@ -62,7 +63,7 @@ Result<std::unique_ptr<Recipe>> load_recipe(const std::string& folder, const std
   }
   auto image = Image::make(std::move(parts));
   if (!image) return std::move(image).error().with_context(path);
-  return Recipe::make(std::move(product), *std::move(image));
+  return Recipe::make(std::move(product), *std::move(image), workers);
 }
 
 }  // namespace
@@ -72,8 +73,9 @@ Task<Result<std::vector<std::string>>> ProductFiles::names() {
 }
 
 Task<Result<std::unique_ptr<Recipe>>> ProductFiles::load(std::string name) {
-  co_return co_await offload(workers_,
-                             [folder = folder_, name] { return load_recipe(folder, name); });
+  co_return co_await offload(workers_, [folder = folder_, name, &workers = workers_] {
+    return load_recipe(folder, name, workers);
+  });
 }
 
 }  // namespace gangd

@@ -10,7 +10,7 @@ namespace gangd {
 
 class ProductFiles final : public Products {
  public:
-  // Files are read on `workers`, which must outlive it.
+  // Files are read on `workers`, and images packed: they must outlive it and its recipes.
   ProductFiles(Workers& workers, std::string folder)
       : workers_(workers), folder_(std::move(folder)) {}
 

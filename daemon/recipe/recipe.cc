@@ -50,7 +50,7 @@ Status judge(const Unit& unit) {
 
 }  // namespace
 
-Result<std::unique_ptr<Recipe>> Recipe::make(Product product, Image image) {
+Result<std::unique_ptr<Recipe>> Recipe::make(Product product, Image image, Workers& workers) {
   TRY(std::vector<const Step*> steps, find_steps(product));
   if (product.serial) {
     const ProductSerial& serial = *product.serial;
@@ -64,14 +64,21 @@ Result<std::unique_ptr<Recipe>> Recipe::make(Product product, Image image) {
     }
   }
   return std::unique_ptr<Recipe>(
-      new Recipe(std::move(product), std::move(image), std::move(steps)));
+      new Recipe(std::move(product), std::move(image), std::move(steps), workers));
 }
 
-Recipe::Recipe(Product product, Image image, std::vector<const Step*> steps)
-    : product_(std::move(product)), image_(std::move(image)), steps_(std::move(steps)) {}
+Recipe::Recipe(Product product, Image image, std::vector<const Step*> steps, Workers& workers)
+    : product_(std::move(product)),
+      image_(std::move(image)),
+      steps_(std::move(steps)),
+      packing_(std::make_unique<Packing>(workers, image_)) {}
 
 Task<Attempt> Recipe::run(UsbConnection& connection, UnitRecord& record) const {
-  Unit unit = {.connection = connection, .record = record, .product = product_, .image = image_};
+  Unit unit = {.connection = connection,
+               .record = record,
+               .product = product_,
+               .image = image_,
+               .packing = *packing_};
   Attempt attempt;
   Status status = co_await with_timeout(std::chrono::minutes(product_.minutes_max),
                                         run_steps(unit, steps_, attempt.step));

@@ -9,6 +9,8 @@
 #include "base/result.h"
 #include "base/verdict.h"
 #include "image/image.h"
+#include "loop/port.h"
+#include "recipe/packing.h"
 #include "recipe/step.h"
 
 namespace gangd {
@@ -29,7 +31,8 @@ struct Attempt {
 class Recipe {
  public:
   // kInvalid: a step that there is not, or in an order that could not prove anything.
-  static Result<std::unique_ptr<Recipe>> make(Product product, Image image);
+  // The workers, which must outlive it, pack the image.
+  static Result<std::unique_ptr<Recipe>> make(Product product, Image image, Workers& workers);
 
   const Product& product() const { return product_; }
   const Image& image() const { return image_; }
@@ -39,7 +42,7 @@ class Recipe {
   Task<Attempt> run(UsbConnection& connection, UnitRecord& record) const;
 
  private:
-  Recipe(Product product, Image image, std::vector<const Step*> steps);
+  Recipe(Product product, Image image, std::vector<const Step*> steps, Workers& workers);
 
   static Task<Status> run_steps(Unit& unit, const std::vector<const Step*>& steps,
                                 std::string& step);
@@ -47,6 +50,7 @@ class Recipe {
   const Product product_;
   const Image image_;
   const std::vector<const Step*> steps_;
+  const std::unique_ptr<Packing> packing_;
 };
 
 }  // namespace gangd

@@ -18,6 +18,7 @@
 namespace gangd {
 
 class Image;
+class Packing;
 
 // A part of what belongs into one unit. The bytes are the image's, or the unit's own.
 struct UnitPart {
@@ -32,6 +33,7 @@ struct Unit {
   UnitRecord& record;
   const Product& product;
   const Image& image;
+  Packing& packing;
 
   std::unique_ptr<Wire> wire = nullptr;  // from `identify` on
   ByteVector serial_field = {};          // what `parts` points into
@@ -43,6 +45,7 @@ struct Unit {
   std::string proof = {};                   // of it: `device`, `readback` or `both`
   std::optional<Sha256Digest> loader = {};  // that has measured
   std::uint64_t step_done = 0;              // bytes
+  std::uint64_t step_told = 0;
   std::uint64_t bytes_written = 0;
 
   std::uint64_t bytes() const;  // of all parts

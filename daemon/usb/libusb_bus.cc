@@ -76,6 +76,13 @@ std::uint8_t hub_ports_of(int bus, const std::vector<std::uint8_t>& ports) {
   return file >> count && count < 256 ? static_cast<std::uint8_t>(count) : 0;
 }
 
+// In bytes; 0: without a limit. Linux says so, or is older than the parameter and lends 16 MiB.
+std::uint64_t kernel_lends() {
+  std::ifstream file("/sys/module/usbcore/parameters/usbfs_memory_mb");
+  std::uint64_t mib = 0;
+  return (file >> mib ? mib : 16) << 20;
+}
+
 struct Seen {
   DeviceRef ref;
   UsbDevice device;
@@ -123,6 +130,7 @@ class LibusbBus::Libusb {
   Libusb(Loop& loop, EpollPort& port)
       : loop_(loop),
         port_(port),
+        budget_(kernel_lends()),
         workers_(port.start_workers("usb", kWorkers)),
         tasks_(loop, "usb") {}
 
@@ -185,7 +193,7 @@ class LibusbBus::Libusb {
     });
     if (!handle) co_return std::move(handle).error();
     follow_fds();
-    auto connection = std::make_unique<LibusbConnection>(*handle, seen.device, *workers_);
+    auto connection = std::make_unique<LibusbConnection>(*handle, seen.device, *workers_, budget_);
     CO_TRY_STATUS((co_await connection->introduce()).with_context(what));
     co_return std::unique_ptr<UsbConnection>(std::move(connection));
   }
@@ -267,6 +275,8 @@ class LibusbBus::Libusb {
 
   // May destroy the watch that called.
   void handle_events() {
+    // Those that were found ready with the one that called have nothing to add.
+    for (const auto& [fd, watch] : watches_) watch->unlink();
     timeval no_wait{};
     (void)libusb_handle_events_timeout_completed(context_, &no_wait, nullptr);
     follow_fds();
@@ -307,6 +317,7 @@ class LibusbBus::Libusb {
 
   Loop& loop_;
   EpollPort& port_;
+  TransferBudget budget_;
   libusb_context* context_ = nullptr;
   std::unique_ptr<Workers> workers_;
   std::map<int, std::unique_ptr<FdWatch>> watches_;

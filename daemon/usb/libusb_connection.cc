@@ -1,10 +1,12 @@
 #include "usb/libusb_connection.h"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 
 #include "base/check.h"
 #include "loop/offload.h"
+#include "loop/sleep.h"
 
 namespace gangd {
 namespace {
@@ -12,6 +14,8 @@ namespace {
 constexpr std::uint8_t kGetDescriptor = 6;
 constexpr std::uint8_t kConfigurationDescriptor = 2;
 constexpr std::size_t kConfigurationHeader = 9;
+// What other programs have borrowed comes back at some time.
+constexpr Duration kLendPause = std::chrono::milliseconds(5);
 
 std::optional<Error> failure_of(const libusb_transfer& transfer) {
   switch (transfer.status) {
@@ -36,7 +40,6 @@ std::optional<Error> failure_of(const libusb_transfer& transfer) {
 // One transfer. libusb has the buffer from start() until done(), whatever is cancelled meanwhile.
 class TransferLeaf : public Leaf {
  public:
-  // `buffer` is the whole transfer: for control, the setup bytes come first.
   TransferLeaf(libusb_device_handle* handle, std::uint8_t endpoint, ByteVector buffer)
       : transfer_(libusb_alloc_transfer(0)), buffer_(std::move(buffer)) {
     CHECK(transfer_ != nullptr, "no memory");
@@ -59,6 +62,8 @@ class TransferLeaf : public Leaf {
     buffer_.resize(static_cast<std::size_t>(transfer_->actual_length));
     return std::move(buffer_);
   }
+  // Of a transfer that has not begun.
+  ByteVector take_buffer() { return std::move(buffer_); }
 
  private:
   bool start() override {
@@ -111,11 +116,25 @@ Error libusb_failure(int code, std::string_view what) {
   }
 }
 
-LibusbConnection::LibusbConnection(libusb_device_handle* handle, UsbDevice device, Workers& workers)
-    : handle_(handle), device_(std::move(device)), workers_(workers) {}
+LibusbConnection::LibusbConnection(libusb_device_handle* handle, UsbDevice device, Workers& workers,
+                                   TransferBudget& budget)
+    : handle_(handle), device_(std::move(device)), workers_(workers), budget_(budget) {}
 
 LibusbConnection::~LibusbConnection() {
   libusb_close(handle_);
+}
+
+Task<Result<ByteVector>> LibusbConnection::transfer(std::uint8_t endpoint, TransferBudget::Way way,
+                                                    ByteVector buffer) {
+  while (true) {
+    CO_TRY(const TransferBudget::Loan loan,
+           co_await budget_.borrow(device_.arrival, way, buffer.size()));
+    TransferLeaf leaf(handle_, endpoint, std::move(buffer));
+    auto outcome = co_await leaf;
+    if (!outcome.failed_with(Code::kExhausted)) co_return outcome;
+    buffer = leaf.take_buffer();
+    CO_TRY_STATUS(co_await sleep_for(kLendPause));
+  }
 }
 
 Task<Status> LibusbConnection::introduce() {
@@ -153,12 +172,13 @@ Task<Status> LibusbConnection::select(std::uint8_t interface, std::uint8_t alter
 
 Task<Result<ByteVector>> LibusbConnection::control_in(UsbRequest request, std::size_t bytes_max) {
   CHECK(bytes_max <= kControlBytesMax && (request.type & 0x80) != 0);
-  co_return co_await TransferLeaf(handle_, 0, with_setup(request, ByteVector(bytes_max)));
+  return transfer(0, TransferBudget::Way::kOther, with_setup(request, ByteVector(bytes_max)));
 }
 
 Task<Status> LibusbConnection::control_out(UsbRequest request, ByteVector bytes) {
   CHECK(bytes.size() <= kControlBytesMax && (request.type & 0x80) == 0);
-  CO_TRY(const ByteVector sent, co_await TransferLeaf(handle_, 0, with_setup(request, bytes)));
+  CO_TRY(const ByteVector sent,
+         co_await transfer(0, TransferBudget::Way::kOther, with_setup(request, bytes)));
   if (sent.size() != bytes.size()) {
     co_return Error(Code::kTransfer, "{} of {} bytes were sent", sent.size(), bytes.size());
   }
@@ -167,13 +187,14 @@ Task<Status> LibusbConnection::control_out(UsbRequest request, ByteVector bytes)
 
 Task<Result<ByteVector>> LibusbConnection::bulk_in(std::uint8_t endpoint, std::size_t bytes_max) {
   CHECK((endpoint & 0x80) != 0);
-  co_return co_await TransferLeaf(handle_, endpoint, ByteVector(bytes_max));
+  return transfer(endpoint, TransferBudget::Way::kIn, ByteVector(bytes_max));
 }
 
 Task<Status> LibusbConnection::bulk_out(std::uint8_t endpoint, ByteVector bytes) {
   CHECK((endpoint & 0x80) == 0 && endpoint != 0);
   const std::size_t size = bytes.size();
-  CO_TRY(const ByteVector sent, co_await TransferLeaf(handle_, endpoint, std::move(bytes)));
+  CO_TRY(const ByteVector sent,
+         co_await transfer(endpoint, TransferBudget::Way::kOther, std::move(bytes)));
   if (sent.size() != size) {
     co_return Error(Code::kTransfer, "{} of {} bytes were sent", sent.size(), size);
   }

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "loop/port.h"
+#include "usb/transfer_budget.h"
 #include "usb/usb.h"
 
 namespace gangd {
@@ -16,8 +17,9 @@ Error libusb_failure(int code, std::string_view what);
 
 class LibusbConnection final : public UsbConnection {
  public:
-  // Takes over the handle.
-  LibusbConnection(libusb_device_handle* handle, UsbDevice device, Workers& workers);
+  // Takes over the handle; the others must outlive it.
+  LibusbConnection(libusb_device_handle* handle, UsbDevice device, Workers& workers,
+                   TransferBudget& budget);
   ~LibusbConnection() override;
 
   // Reads the configuration; once, before anything else.
@@ -35,9 +37,14 @@ class LibusbConnection final : public UsbConnection {
   Task<Status> reset() override;
 
  private:
+  // `buffer` is the whole transfer: for control, the setup bytes come first.
+  Task<Result<ByteVector>> transfer(std::uint8_t endpoint, TransferBudget::Way way,
+                                    ByteVector buffer);
+
   libusb_device_handle* const handle_;
   const UsbDevice device_;
   Workers& workers_;
+  TransferBudget& budget_;
   ByteVector configuration_;
 };
 

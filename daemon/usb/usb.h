@@ -59,8 +59,8 @@ struct UsbRequest {
 constexpr std::size_t kControlBytesMax = 4096;
 
 // An open device. What it returns: kUnplugged once it has gone, for ever; kStalled when the device
-// refuses; kTransfer when the bus does, or there is no such endpoint; kExhausted when the kernel
-// lends no more memory.
+// refuses; kTransfer when the bus does, or there is no such endpoint. A transfer waits while the
+// kernel lends no more memory.
 // Every wait ends when its context is cancelled, and not before the buffer is back; for a limit in
 // time use with_timeout(). Nothing may be waiting when it is destroyed, which closes the device.
 class UsbConnection {

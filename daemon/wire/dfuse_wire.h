@@ -24,6 +24,8 @@ class DfuseWire final : public Wire {
   Task<Status> erase(std::uint32_t address, std::uint64_t size, Erase how,
                      Progress progress) override;
   std::uint64_t bytes_found_blank() const override { return 0; }
+  std::size_t packed_max() const override { return 0; }
+  void offer(const PackedPieces&) override {}
   Task<Status> write(std::uint32_t address, ByteView bytes, Progress progress) override;
   std::uint64_t erase_unit(std::uint32_t address) const override;
   bool measures() const override { return false; }

@@ -12,6 +12,7 @@
 
 #include "base/block_digests.h"
 #include "base/bytes.h"
+#include "base/packed_piece.h"
 #include "base/result.h"
 #include "base/sha256.h"
 #include "loop/task.h"
@@ -55,6 +56,10 @@ class Wire {
   virtual std::uint64_t bytes_found_blank() const = 0;
   // An erase takes all of the pages that it touches: their size at `address`.
   virtual std::uint64_t erase_unit(std::uint32_t address) const = 0;
+  // How large a piece may be that is sent packed, where that is faster; 0: nowhere.
+  virtual std::size_t packed_max() const = 0;
+  // Pieces of what will be written, cut as by next_run(). They must outlive the wire.
+  virtual void offer(const PackedPieces& pieces) = 0;
   // What is written must be erased before. `bytes` must stay until it has returned.
   virtual Task<Status> write(std::uint32_t address, ByteView bytes, Progress progress) = 0;
 

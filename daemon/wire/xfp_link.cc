@@ -31,6 +31,26 @@ std::size_t occupied_by(std::size_t payload_size) {
   return (XFP_HEADER_SIZE + payload_size) / XFP_CREDIT_UNIT * XFP_CREDIT_UNIT + XFP_CREDIT_UNIT;
 }
 
+// Of its payload, if all is well; an answer to a WRITE says that it is done, and no more.
+std::size_t answer_max_of(const XfpLink::Request& request) {
+  switch (request.op) {
+    case XFP_HELLO:
+      return kHelloPayloadMax;
+    case XFP_STATUS:
+      return XFP_JOB_SIZE + std::max<std::size_t>(XFP_PROOF_SIZE, 4 * XFP_DIGESTS_MAX);
+    case XFP_READ:
+      return request.span;
+    case XFP_TRACE:
+      return kHelloPayloadMax;
+    case XFP_ERASE:
+    case XFP_WRITE:
+    case XFP_HASH:
+    case XFP_DIGESTS:
+      break;
+  }
+  return 0;
+}
+
 // A read of whole packets, with room for the header and the extra byte.
 std::size_t room_for(std::size_t payload_size) {
   return occupied_by(payload_size + 1);
@@ -115,7 +135,7 @@ ByteVector XfpLink::frame_of(const Request& request) {
   frame.patch_u32_le(XFP_AT_CRC, crc32c(frame.view().subspan(XFP_AT_SESSION)));
   if (frame.size() % XFP_PACKET_UNIT == 0) frame.u8(0);
   const std::size_t occupies = occupied_by(request.payload.size());
-  unanswered_.push_back({sequence_, request.op, request.span, occupies});
+  unanswered_.push_back({sequence_, request.op, request.span, occupies, answer_max_of(request)});
   occupied_ += occupies;
   ++sequence_;
   return std::move(frame).take();
@@ -130,7 +150,11 @@ Task<Status> XfpLink::transmit(ByteVector frame) {
 Task<Result<XfpLink::Answer>> XfpLink::receive() {
   for (int strangers = 0; strangers < kStrangersMax; ++strangers) {
     auto frame = co_await with_timeout(kAnswerLimit,
-                                       connection_.bulk_in(endpoints_.in, room_for(payload_max_)));
+                                       connection_.bulk_in(endpoints_.in, room_for(answer_max())));
+    // More than any answer has.
+    if (frame.failed_with(Code::kDevice)) {
+      co_return Error(Code::kTransfer, "XFP: {}", frame.error().message());
+    }
     if (!frame) co_return std::move(frame).error().with_context("XFP: an answer");
     ByteReader reader(*frame);
     reader.skip(XFP_AT_SESSION);
@@ -139,6 +163,12 @@ Task<Result<XfpLink::Answer>> XfpLink::receive() {
     co_return check(*frame);
   }
   co_return Error(Code::kDevice, "XFP: the board answers others than us");
+}
+
+std::size_t XfpLink::answer_max() const {
+  std::size_t most = 0;
+  for (const Sent& sent : unanswered_) most = std::max(most, sent.answer_max);
+  return most;
 }
 
 std::optional<std::uint64_t> XfpLink::take_answered(std::uint32_t sequence, std::uint8_t op) {

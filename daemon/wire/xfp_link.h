@@ -72,8 +72,11 @@ class XfpLink {
     xfp_op op;
     std::uint32_t span;
     std::size_t occupies;
+    std::size_t answer_max;  // of its payload
   };
 
+  // Of the payloads of answers that may come.
+  std::size_t answer_max() const;
   Result<Answer> check(ByteView frame);
   // Takes what an answer to `sequence` answers; the bytes that WRITEs among it have written, or
   // nothing if it cannot be an answer.

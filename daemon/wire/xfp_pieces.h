@@ -4,6 +4,8 @@
 #include <cstdint>
 
 #include "base/bytes.h"
+#include "base/packed_piece.h"
+#include "base/page_run.h"
 #include "target_fw/xfp.h"
 
 namespace gangd {
@@ -12,9 +14,8 @@ namespace gangd {
 // Pages of 0xFF are left out: that is what erased memory holds.
 class XfpPieces {
  public:
-  // The bytes must outlive it. `piece_max`: of one piece, a multiple of the page.
-  XfpPieces(std::uint32_t address, ByteView bytes, std::size_t piece_max)
-      : address_(address), bytes_(bytes), piece_max_(piece_max) {}
+  // The bytes must outlive it. `piece_max`: of one piece, at least a page.
+  XfpPieces(std::uint32_t address, ByteView bytes, std::size_t piece_max);
 
   struct Piece {
     std::size_t at = 0;  // in the bytes
@@ -23,14 +24,14 @@ class XfpPieces {
     ByteView payload;
   };
 
-  // The next one; of no bytes when there is none.
-  Piece next();
+  // The next one, as in `packed` if it is there; of no bytes when there is none.
+  Piece next(const PackedPieces& packed);
   // So many bytes are in pieces or were left out.
   std::size_t position() const { return at_; }
 
  private:
-  std::size_t page_at(std::size_t at) const;
-  bool is_blank_page(std::size_t at) const;
+  // The block of exactly these bytes, if there is one.
+  const PackedPiece* find(const PackedPieces& packed, PageRun run) const;
 
   const std::uint32_t address_;
   const ByteView bytes_;

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "loop/scope.h"
+#include "wire/packed_trial.h"
 #include "wire/wire.h"
 #include "wire/xfp_link.h"
 #include "wire/xfp_pieces.h"
@@ -13,10 +14,13 @@ namespace gangd {
 class XfpStream {
  public:
   // All that is passed must outlive it.
-  XfpStream(XfpLink& link, std::uint32_t address, ByteView bytes, Progress& progress)
+  XfpStream(XfpLink& link, std::uint32_t address, ByteView bytes, const PackedPieces& packed,
+            PackedTrial& trial, Progress& progress)
       : link_(link),
         address_(address),
         pieces_(address, bytes, link.payload_max()),
+        packed_(packed),
+        trial_(trial),
         progress_(progress),
         size_(bytes.size()) {}
 
@@ -26,10 +30,17 @@ class XfpStream {
   std::size_t written() const { return told_; }
 
  private:
+  struct Sent {
+    std::size_t at;  // in the bytes
+    std::size_t size;
+    int lap;  // of the trial
+  };
+
   Task<> work(Scope& scope);
   Task<Status> exchange(Scope& scope);
   Task<> transmit(Scope& scope, ByteVector frame);
   void fill(Scope& scope);
+  void take_answered(std::uint64_t bytes, Instant now);
   void tell();
   // The first failure counts; it ends the rest.
   void fail(Scope& scope, Error error);
@@ -37,10 +48,12 @@ class XfpStream {
   XfpLink& link_;
   const std::uint32_t address_;
   XfpPieces pieces_;
+  const PackedPieces& packed_;
+  PackedTrial& trial_;
   Progress& progress_;
   const std::size_t size_;
   std::optional<XfpPieces::Piece> next_;
-  std::deque<XfpPieces::Piece> sent_;  // those without an answer
+  std::deque<Sent> sent_;  // those without an answer
   std::size_t told_ = 0;
   Status outcome_;
 };

@@ -1,7 +1,9 @@
 #include "wire/xfp_wire.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
+#include <limits>
 
 #include "loop/deadline.h"
 #include "loop/sleep.h"
@@ -24,11 +26,30 @@ constexpr Duration kPollPauseUntold = 20ms;
 constexpr std::size_t kUidBytes = 12;
 constexpr std::uint32_t kPayloadLeast = 512;  // a device of less would be slower than DFU
 constexpr std::uint64_t kDigestsMost = std::uint64_t{XFP_DIGESTS_MAX} * XFP_DIGEST_BLOCK;
+// Of what the wire carries at most, it carries so much in practice.
+constexpr double kWirePart = 0.9;
+const PackedPieces kNothingPacked;
 constexpr std::size_t kReadsInFlight = 2;
 static_assert(XFP_DIGEST_BLOCK == kDigestBlock);
 
 bool is_fault_of_the_bus(Code code) {
   return code == Code::kStalled || code == Code::kTransfer || code == Code::kTimeout;
+}
+
+// What a bus carries in a second at most (USB 2.0, tables 5-9 and 5-10); what nobody knows is no
+// limit.
+double wire_rate(UsbSpeed speed) {
+  switch (speed) {
+    case UsbSpeed::kLow:
+    case UsbSpeed::kFull:
+      return 19 * 64 * 1000.0;
+    case UsbSpeed::kHigh:
+      return 13 * 512 * 8000.0;
+    case UsbSpeed::kSuper:
+    case UsbSpeed::kUnknown:
+      break;
+  }
+  return std::numeric_limits<double>::infinity();
 }
 
 std::string uid_text(ByteView uid) {
@@ -61,6 +82,8 @@ XfpWire::XfpWire(UsbConnection& connection, XfpEndpoints endpoints)
     : connection_(connection),
       endpoints_(endpoints),
       link_(connection, endpoints),
+      packed_(&kNothingPacked),
+      trial_(wire_rate(connection.device().speed)),
       faults_left_(kFaultsMax) {}
 
 Task<Status> XfpWire::begin() {
@@ -72,6 +95,7 @@ Task<Status> XfpWire::begin() {
 
 // A fault while it recovers is one more of those that the attempt survives.
 Task<Status> XfpWire::recover() {
+  trial_.interrupted();
   while (true) {
     Status status = (co_await connection_.reset()).with_context("reset");
     if (status) status = co_await begin();
@@ -91,7 +115,8 @@ Status XfpWire::read_region(ByteReader& field) {
   region.size = field.u32_le();
   segment.page_size = field.u32_le();
   region.erase_min = field.u32_le();
-  field.skip(XFP_REGION_AT_FLAGS - XFP_REGION_AT_WRITE);
+  field.skip(XFP_REGION_AT_RATE - XFP_REGION_AT_WRITE);
+  region.rate = field.u32_le();
   const std::uint8_t flags = field.u8();
   if (segment.page_size == 0 || region.erase_min == 0 || region.size % segment.page_size != 0 ||
       segment.page_size % region.erase_min != 0 ||
@@ -114,8 +139,9 @@ Status XfpWire::read_capabilities(ByteView capabilities) {
   std::uint32_t buffer = 0;
   memories_.clear();
   regions_.clear();
+  codecs_ = 0;
   ByteReader reader(capabilities);
-  while (reader.left() > 0) {
+  while (reader.complete() && reader.left() > 0) {
     const std::uint8_t type = reader.u8();
     const std::uint8_t size = reader.u8();
     ByteReader field(reader.bytes(size));
@@ -125,6 +151,8 @@ Status XfpWire::read_capabilities(ByteView capabilities) {
       buffer = field.u32_le();
     } else if (type == XFP_FIELD_FRAME && size == 4) {
       payload_max = field.u32_le();
+    } else if (type == XFP_FIELD_CODECS && size == 1) {
+      codecs_ = field.u8();
     } else if (type == XFP_FIELD_REGION && size >= XFP_REGION_SIZE) {
       TRY_STATUS(read_region(field));
     }
@@ -246,11 +274,19 @@ Task<Status> XfpWire::erase(std::uint32_t address, std::uint64_t size, Erase how
   }
 }
 
+// Unpacking costs the device time, which it has where it waits for the wire.
+std::size_t XfpWire::packed_max() const {
+  const double wire = kWirePart * wire_rate(connection_.device().speed);
+  const bool is_faster =
+      std::ranges::any_of(regions_, [wire](const Region& region) { return region.rate > wire; });
+  return is_faster && (codecs_ >> XFP_LZ4 & 1) != 0 ? std::bit_floor(link_.payload_max()) : 0;
+}
+
 Task<Status> XfpWire::write(std::uint32_t address, ByteView bytes, Progress progress) {
   std::size_t done = 0;
   while (true) {
     XfpStream stream(link_, static_cast<std::uint32_t>(address + done), bytes.subspan(done),
-                     progress);
+                     *packed_, trial_, progress);
     Status status = co_await stream.run();
     done += stream.written();
     while (!status) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "wire/packed_trial.h"
 #include "wire/wire.h"
 #include "wire/xfp_link.h"
 
@@ -23,6 +24,8 @@ class XfpWire final : public Wire {
   Task<Status> erase(std::uint32_t address, std::uint64_t size, Erase how,
                      Progress progress) override;
   std::uint64_t erase_unit(std::uint32_t address) const override;
+  std::size_t packed_max() const override;
+  void offer(const PackedPieces& pieces) override { packed_ = &pieces; }
   Task<Status> write(std::uint32_t address, ByteView bytes, Progress progress) override;
 
   bool measures() const override { return true; }
@@ -38,6 +41,7 @@ class XfpWire final : public Wire {
     std::uint32_t address = 0;
     std::uint64_t size = 0;
     std::uint32_t erase_min = 0;
+    std::uint32_t rate = 0;  // bytes that it programs in a second
   };
   struct Job {
     std::uint8_t state = 0;  // enum xfp_job_state, or anything
@@ -78,6 +82,9 @@ class XfpWire final : public Wire {
   std::string uid_;
   std::vector<Layout> memories_;
   std::vector<Region> regions_;
+  std::uint8_t codecs_ = 0;  // bit n is codec n
+  const PackedPieces* packed_;
+  PackedTrial trial_;
   std::uint64_t bytes_found_blank_ = 0;
   int faults_left_;
   std::string first_fault_;

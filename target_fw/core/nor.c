@@ -202,9 +202,9 @@ static void write(void* self, uint32_t address, const uint8_t* bytes, uint32_t s
 /* What the chip says of an operation that it has ended. */
 static enum dfu_status outcome(struct nor* nor) {
   const struct nor_traits* traits = nor->traits;
-  uint8_t flags = 0;
+  uint8_t flags = nor->flags;
   if (traits->flags == 0) return DFU_OK;
-  if (!nor_read_status(nor, traits->flags, 0, &flags)) {
+  if (!nor->flags_read && !nor_read_status(nor, traits->flags, 0, &flags)) {
     nor->lost = true;
     return DFU_ERR_VENDOR;
   }

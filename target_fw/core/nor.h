@@ -78,7 +78,9 @@ struct nor {
 
   uint8_t twin[NOR_REGISTER_MAX]; /* what the second chip said when a register was read last; with
                                      one chip, what that said */
-  bool lost;                      /* must be found again before the next operation */
+  uint8_t flags;                  /* how an operation ended, if the look at busy has read it */
+  bool flags_read;
+  bool lost; /* must be found again before the next operation */
   enum nor_operation operation;
   enum memory_state state;
   enum dfu_status status;

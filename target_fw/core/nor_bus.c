@@ -107,16 +107,22 @@ bool nor_read_status(struct nor* nor, uint8_t opcode, uint8_t of_both, uint8_t* 
 }
 
 bool nor_read_busy(struct nor* nor, bool* busy) {
+  const uint8_t by = nor->part.busy;
+  const bool flags_tell_all = nor->traits->flags == NOR_CMD_READ_FLAG_STATUS;
   uint8_t status = 0;
-  if ((nor->part.busy & SFDP_BUSY_STATUS_BIT0) != 0) {
+  nor->flags_read = false;
+  if ((by & SFDP_BUSY_STATUS_BIT0) != 0 &&
+      !(flags_tell_all && (by & SFDP_BUSY_FLAG_STATUS_BIT7) != 0)) {
     if (!nor_read_status(nor, NOR_CMD_READ_STATUS, 0, &status)) return false;
     *busy = (status & NOR_STATUS_BUSY) != 0;
-  } else {
-    if (!nor_read_status(nor, NOR_CMD_READ_FLAG_STATUS, NOR_FLAG_STATUS_READY, &status)) {
-      return false;
-    }
-    *busy = (status & NOR_FLAG_STATUS_READY) == 0;
+    return true;
   }
+  if (!nor_read_status(nor, NOR_CMD_READ_FLAG_STATUS, NOR_FLAG_STATUS_READY, &status)) {
+    return false;
+  }
+  *busy = (status & NOR_FLAG_STATUS_READY) == 0;
+  nor->flags_read = flags_tell_all;
+  nor->flags = status;
   return true;
 }
 

@@ -48,7 +48,8 @@ bool nor_read_register(struct nor* nor, uint8_t opcode, uint8_t* bytes, uint32_t
 /* One byte of one or two chips: the bits in `of_both` are set if both have them, the others if one
  * has. False, too, if a chip does not answer. */
 bool nor_read_status(struct nor* nor, uint8_t opcode, uint8_t of_both, uint8_t* status);
-/* The same of busy, which a part shows in its status register or in its flag status register. */
+/* The same of busy, which a part shows in its status register or in its flag status register. Where
+ * the latter says how an operation ended, too, nor->flags then has it. */
 bool nor_read_busy(struct nor* nor, bool* busy);
 /* Status registers with their write enable; SPI mode only. */
 bool nor_write_status(struct nor* nor, uint8_t opcode, const uint8_t* bytes, uint32_t size);

@@ -36,12 +36,12 @@ double seconds(Duration time) {
   return std::chrono::duration<double>(time).count();
 }
 
-std::unique_ptr<Recipe> recipe_of(const ByteVector& image) {
+std::unique_ptr<Recipe> recipe_of(const ByteVector& image, Workers& workers) {
   auto product = parse_product(kProductFile, "bench.toml");
   CHECK(product.has_value(), "{}", product.error().message());
   auto loaded = Image::make({{"image.bin", kFlashAddress, image}});
   CHECK(loaded.has_value(), "{}", loaded.error().message());
-  auto recipe = Recipe::make(*std::move(product), *std::move(loaded));
+  auto recipe = Recipe::make(*std::move(product), *std::move(loaded), workers);
   CHECK(recipe.has_value(), "{}", recipe.error().message());
   return *std::move(recipe);
 }
@@ -105,7 +105,8 @@ class Floor {
         port_(kSeed, trace_),
         loop_(port_),
         bus_(port_, kSeed),
-        recipe_(recipe_of(line.image)) {
+        worker_(port_.start_workers("products", 1)),
+        recipe_(recipe_of(line.image, *worker_)) {
     for (std::size_t i = 0; i < line.buses.size(); ++i) {
       buses_.push_back(&bus_.time_bus(controller(i), line.buses[i]));
     }
@@ -213,6 +214,7 @@ class Floor {
   sim::SimPort port_;
   Loop loop_;
   sim::SimBus bus_;
+  const std::unique_ptr<Workers> worker_;
   const std::unique_ptr<Recipe> recipe_;
   std::vector<const model::UsbBus*> buses_;
   std::vector<model::VirtualBoard*> boards_;

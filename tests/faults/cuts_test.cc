@@ -49,6 +49,31 @@ TEST_P(CutsTest, PowerThatFailsAtAnyFlashOperation) {
   fmt::print("{}: {} cuts, {} operations\n", GetParam().name, cuts, operations);
 }
 
+// A unit that has passed is reworked: only what differs is erased and written, and cut there. After
+// that nothing of it is believed any more.
+TEST_P(CutsTest, PowerThatFailsWhileOnlyWhatDiffersIsWritten) {
+  FaultyBench bench({.part = GetParam().name, .timed = GetParam().timed});
+  expect_pass(bench);
+  const ByteVector wrong = {0x00};
+  bench.chip().poke(300, wrong);
+  const std::uint64_t before = bench.chip().operations();
+  const Attempt rework = bench.attempt();
+  EXPECT_EQ(rework.bytes_found_same, 8U) << "the serial";
+  const std::uint64_t operations = bench.chip().operations() - before;
+  for (std::uint64_t n = 0; n < operations; ++n) {
+    SCOPED_TRACE(fmt::format("cut at operation {}", n));
+    bench.chip().poke(300, wrong);
+    bench.chip().cut_power_at_operation(n);
+    expect_gone(bench.attempt());
+    bench.unplug();
+    const Attempt again = bench.attempt();
+    EXPECT_EQ(again.verdict, Verdict::kPass) << reason_of(again);
+    EXPECT_EQ(again.bytes_found_same, 0U);
+    EXPECT_TRUE(bench.holds());
+  }
+  fmt::print("{}: {} cuts of a rework\n", GetParam().name, operations);
+}
+
 // And again in the attempt that follows: nothing of it is finished, either.
 TEST_P(CutsTest, PowerThatFailsTwice) {
   FaultyBench bench({.part = GetParam().name, .seed = 2, .timed = GetParam().timed});

@@ -26,7 +26,15 @@ namespace {
 
 struct World {
   std::uint64_t now_us = 0;
-  FakeMemory nor{{.geometry = flash(0x90000000, 32768, 4096, 2), .erase_all_ms = 400}, now_us};
+  // Two sizes of blocks, and two blocks of digests.
+  FakeMemory nor{{.geometry = {.address = 0x90000000,
+                               .size = 0x20000,
+                               .erase_size = 0x8000,
+                               .write_size = 2,
+                               .erase_min = 0x1000,
+                               .bank_size = 0x20000},
+                  .erase_all_ms = 100},
+                 now_us};
   FakeMemory ram{{.name = "RAM", .geometry = flash(0xffff8000, 32768, 1024), .erasable = false},
                  now_us};
   struct device device{};
@@ -100,76 +108,96 @@ struct World {
   }
 };
 
+bool rarely(FuzzedDataProvider& input) {
+  return input.ConsumeIntegral<std::uint8_t>() >= 240;  // no bytes left: never
+}
+
 std::uint16_t block(FuzzedDataProvider& input) {
   return input.ConsumeBool() ? input.ConsumeIntegralInRange<std::uint16_t>(0, 5)
                              : input.ConsumeIntegral<std::uint16_t>();
 }
 
 std::uint32_t address(FuzzedDataProvider& input) {
-  const std::uint32_t base = input.ConsumeBool() ? 0x90000000 : 0xffff8000;
-  return base + input.ConsumeIntegral<std::uint16_t>();
+  if (rarely(input)) return 0xffff8000 + input.ConsumeIntegral<std::uint16_t>();
+  if (rarely(input)) return input.ConsumeIntegral<std::uint32_t>();
+  return 0x90000000 + input.ConsumeIntegralInRange<std::uint32_t>(0, 0x20010);
 }
 
-std::vector<std::uint8_t> frame_of(std::uint8_t op, std::uint32_t session, std::uint32_t sequence,
-                                   std::uint32_t at, const std::vector<std::uint8_t>& payload) {
+struct Request {
+  std::uint8_t op = XFP_HELLO;
+  std::uint8_t mode = 0;
+  std::uint32_t at = 0;
+  std::uint32_t span = 0;
+  std::vector<std::uint8_t> payload;
+};
+
+std::vector<std::uint8_t> frame_of(const Request& request, std::uint32_t session,
+                                   std::uint32_t sequence) {
   std::vector<std::uint8_t> frame(XFP_HEADER_SIZE);
-  frame.insert(frame.end(), payload.begin(), payload.end());
+  frame.insert(frame.end(), request.payload.begin(), request.payload.end());
   store_le32(frame.data() + XFP_AT_MAGIC, XFP_MAGIC);
   store_le32(frame.data() + XFP_AT_SESSION, session);
   store_le32(frame.data() + XFP_AT_SEQUENCE, sequence);
-  frame[XFP_AT_OP] = op;
-  store_le16(frame.data() + XFP_AT_SIZE, static_cast<std::uint16_t>(payload.size()));
-  store_le32(frame.data() + XFP_AT_ADDRESS, at);
+  frame[XFP_AT_OP] = request.op;
+  frame[XFP_AT_MODE] = request.mode;
+  store_le32(frame.data() + XFP_AT_ADDRESS, request.at);
+  store_le32(frame.data() + XFP_AT_SPAN, request.span);
+  store_le32(frame.data() + XFP_AT_SIZE, static_cast<std::uint32_t>(request.payload.size()));
   const auto size = static_cast<std::uint32_t>(frame.size()) - XFP_AT_SESSION;
   store_le32(frame.data() + XFP_AT_CRC, crc32c_update(0, frame.data() + XFP_AT_SESSION, size));
   if (frame.size() % XFP_PACKET_UNIT == 0) frame.push_back(0);
   return frame;
 }
 
-std::uint32_t size_of_request(FuzzedDataProvider& input) {
-  return input.ConsumeBool() ? input.ConsumeIntegralInRange<std::uint32_t>(0, 9000)
-                             : input.ConsumeIntegral<std::uint32_t>();
-}
-
-// What a request may carry: sizes that mean something, much of one byte, then anything.
+// Many of one byte, or a few of any.
 std::vector<std::uint8_t> payload(FuzzedDataProvider& input) {
-  std::vector<std::uint8_t> bytes;
-  const int kind = input.ConsumeIntegralInRange(0, 3);
-  if (kind < 2) {
-    bytes.resize(4);
-    store_le32(bytes.data(), size_of_request(input));
-  }
-  if (kind == 1) {
-    bytes.resize(8);
-    store_le32(bytes.data() + 4, input.ConsumeIntegralInRange<std::uint32_t>(0, 3));
-  }
-  if (kind == 2) bytes.resize(input.ConsumeIntegralInRange<std::size_t>(0, XFP_PAYLOAD_MAX), 0x41);
-  if (kind == 3 || input.ConsumeBool()) {
-    const auto rest =
-        input.ConsumeBytes<std::uint8_t>(input.ConsumeIntegralInRange<std::size_t>(0, 24));
-    bytes.insert(bytes.end(), rest.begin(), rest.end());
-  }
-  if (bytes.size() > XFP_PAYLOAD_MAX) bytes.resize(XFP_PAYLOAD_MAX);
+  const std::size_t size = input.ConsumeBool()
+                               ? input.ConsumeIntegralInRange<std::size_t>(0, XFP_PAYLOAD_MAX)
+                               : input.ConsumeIntegralInRange<std::size_t>(0, 40);
+  std::vector<std::uint8_t> bytes(size, 0x41);
+  const auto some =
+      input.ConsumeBytes<std::uint8_t>(input.ConsumeIntegralInRange<std::size_t>(0, 24));
+  std::copy_n(some.begin(), std::min(some.size(), size), bytes.begin());
   return bytes;
 }
 
-bool rarely(FuzzedDataProvider& input) {
-  return input.ConsumeIntegral<std::uint8_t>() >= 240;  // no bytes left: never
+// What leads deeper for its op: a span that goes with the payload, a nonce for a hash.
+Request request(FuzzedDataProvider& input) {
+  Request request;
+  request.op = input.ConsumeIntegralInRange<std::uint8_t>(1, 9);
+  request.mode = input.ConsumeIntegralInRange<std::uint8_t>(0, 3);
+  request.at = address(input);
+  request.payload = payload(input);
+  if (request.op == XFP_HASH && input.ConsumeBool()) request.payload.resize(XFP_NONCE_SIZE);
+  switch (input.ConsumeIntegralInRange(0, 3)) {
+    case 0:
+    case 1:
+      request.span = static_cast<std::uint32_t>(request.payload.size());
+      break;
+    case 2:
+      request.span = input.ConsumeIntegralInRange<std::uint32_t>(0, 0x20010);
+      break;
+    default:
+      request.span = input.ConsumeIntegral<std::uint32_t>();
+      break;
+  }
+  return request;
 }
 
 std::vector<std::uint8_t> frame(World& world, FuzzedDataProvider& input) {
-  const auto op = input.ConsumeIntegralInRange<std::uint8_t>(1, 16);
-  if (op == 16) {
+  if (rarely(input)) {
     return input.ConsumeBytes<std::uint8_t>(input.ConsumeIntegralInRange<std::size_t>(0, 80));
   }
-  const auto at = address(input);
   // Now and then of another session, or out of its turn.
   const std::uint32_t session = world.session + (rarely(input) ? 1 : 0);
   const std::uint32_t sequence = world.sequence + (rarely(input) ? 1 : 0);
   ++world.sequence;
-  std::vector<std::uint8_t> bytes = frame_of(op, session, sequence, at, payload(input));
+  std::vector<std::uint8_t> bytes = frame_of(request(input), session, sequence);
   if (rarely(input)) {  // damaged on its way
     bytes[input.ConsumeIntegralInRange<std::size_t>(0, bytes.size() - 1)] ^= 1;
+  }
+  if (rarely(input)) {  // cut short
+    bytes.resize(input.ConsumeIntegralInRange<std::size_t>(0, bytes.size()));
   }
   return bytes;
 }
@@ -178,13 +206,13 @@ std::vector<std::uint8_t> frame(World& world, FuzzedDataProvider& input) {
 void talk_xfp(World& world, FuzzedDataProvider& input) {
   if (input.ConsumeBool()) {
     world.session += 1;
-    world.bulk(XFP_ENDPOINT, frame_of(XFP_HELLO, world.session, 0, 0, {}));
+    world.bulk(XFP_ENDPOINT, frame_of({}, world.session, 0));
     world.sequence = 1;
   }
   for (int i = input.ConsumeIntegralInRange(1, 6); i > 0; --i) {
     world.bulk(XFP_ENDPOINT, frame(world, input));
   }
-  const std::size_t room = rarely(input) ? 512 : 8192;
+  const std::size_t room = rarely(input) ? 512 : XFP_ROOM;
   for (int i = input.ConsumeIntegralInRange(0, 9); i > 0; --i) {
     world.bulk(XFP_ENDPOINT | USB_IN, std::vector<std::uint8_t>(room));
   }
@@ -199,17 +227,20 @@ std::array<std::uint8_t, 8> setup_of(std::uint8_t type, std::uint8_t request, st
           0,    0,       static_cast<std::uint8_t>(length), static_cast<std::uint8_t>(length >> 8)};
 }
 
+void ask_anything(World& world, FuzzedDataProvider& input) {
+  std::array<std::uint8_t, 8> setup{};
+  for (std::uint8_t& byte : setup) byte = input.ConsumeIntegral<std::uint8_t>();
+  const std::size_t length = static_cast<std::size_t>(setup[6] | setup[7] << 8);
+  std::vector<std::uint8_t> data(length, 0x5a);
+  if (input.ConsumeBool() && length > 0) data.pop_back();  // the host breaks its word
+  world.control(setup, std::move(data));
+}
+
 void step(World& world, FuzzedDataProvider& input) {
   switch (input.ConsumeIntegralInRange(0, 13)) {
-    case 0: {  // anything at all
-      std::array<std::uint8_t, 8> setup{};
-      for (std::uint8_t& byte : setup) byte = input.ConsumeIntegral<std::uint8_t>();
-      const std::size_t length = static_cast<std::size_t>(setup[6] | setup[7] << 8);
-      std::vector<std::uint8_t> data(length, 0x5a);
-      if (input.ConsumeBool() && length > 0) data.pop_back();  // the host breaks its word
-      world.control(setup, std::move(data));
+    case 0:
+      ask_anything(world, input);
       break;
-    }
     case 1: {  // a download
       std::vector<std::uint8_t> data(input.ConsumeIntegralInRange<std::size_t>(0, 4100), 0x41);
       const auto setup = setup_of(0x21, DFU_DNLOAD, block(input), data.size());
@@ -243,6 +274,8 @@ void step(World& world, FuzzedDataProvider& input) {
     }
     case 7:
       world.run(input.ConsumeIntegral<std::uint16_t>() * 10u);
+      if (rarely(input)) world.nor.outcomes.push_back(DFU_ERR_PROG);
+      world.nor.read_outcome = rarely(input) ? DFU_ERR_VENDOR : DFU_OK;
       break;
     case 8: {
       auto setup = setup_of(0x01, 11, input.ConsumeIntegralInRange<std::uint16_t>(0, 2), 0);
@@ -277,8 +310,8 @@ void demand(bool holds, const char* what) {
 }
 
 void demand_hello(World& world) {
-  world.bulk(XFP_ENDPOINT, frame_of(XFP_HELLO, 0xfeed, 0, 0, {}));
-  const Transfer& answer = world.bulk(XFP_ENDPOINT | USB_IN, std::vector<std::uint8_t>(8192));
+  world.bulk(XFP_ENDPOINT, frame_of({}, 0xfeed, 0));
+  const Transfer& answer = world.bulk(XFP_ENDPOINT | USB_IN, std::vector<std::uint8_t>(XFP_ROOM));
   world.run(100'000);
   demand(answer.actual >= XFP_HEADER_SIZE, "HELLO is not answered");
   const std::uint8_t* bytes = answer.data.data();

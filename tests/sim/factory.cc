@@ -48,7 +48,7 @@ Task<Result<std::unique_ptr<Recipe>>> SimProducts::load(std::string name) {
   CO_TRY(Product product, parse_product(kProductFile, "tone.toml"));
   product.incoming_fresh = incoming_fresh_;
   CO_TRY(Image image, Image::make({{"tone.bin", kFlashAddress, SimProducts::image(image_bytes_)}}));
-  co_return Recipe::make(std::move(product), std::move(image));
+  co_return Recipe::make(std::move(product), std::move(image), workers_);
 }
 
 Task<Status> SimFixture::prepare(std::string) {
@@ -157,19 +157,22 @@ struct Factory::Life {
         ledger(factory.loop_, factory.disk_, config.name),
         mes(factory.dice_.fork(), factory.options_.refusals),
         fixture(factory.dice_.fork(), factory.options_.jams),
-        products(factory.options_.image_bytes, factory.options_.incoming_fresh),
+        product_worker(factory.port_.start_workers("products", 1)),
+        products(*product_worker, factory.options_.image_bytes, factory.options_.incoming_fresh),
         station(factory.loop_, usb, ledger, mes, fixture, products, std::move(config), "0.0.0") {}
 
   Process usb;
   SimLedger ledger;
   SimMes mes;
   SimFixture fixture;
+  const std::unique_ptr<Workers> product_worker;
   SimProducts products;
   Station station;
 };
 
 Factory::Factory(Loop& loop, SimPort& port, std::uint64_t seed, Options options)
     : loop_(loop),
+      port_(port),
       dice_(seed),
       options_(options),
       bus_(port, dice_.next()),

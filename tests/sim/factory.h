@@ -27,14 +27,15 @@ constexpr std::string_view kProduct = "tone";
 // One product, made up.
 class SimProducts final : public Products {
  public:
-  SimProducts(std::size_t image_bytes, bool incoming_fresh)
-      : image_bytes_(image_bytes), incoming_fresh_(incoming_fresh) {}
+  SimProducts(Workers& workers, std::size_t image_bytes, bool incoming_fresh)
+      : workers_(workers), image_bytes_(image_bytes), incoming_fresh_(incoming_fresh) {}
   Task<Result<std::vector<std::string>>> names() override;
   Task<Result<std::unique_ptr<Recipe>>> load(std::string name) override;
 
   static ByteVector image(std::size_t image_bytes);
 
  private:
+  Workers& workers_;
   const std::size_t image_bytes_;
   const bool incoming_fresh_;
 };
@@ -110,6 +111,7 @@ class Factory {
   Task<> end(Life& life);
 
   Loop& loop_;
+  SimPort& port_;
   Prng dice_;
   const Options options_;
   SimBus bus_;

@@ -18,8 +18,6 @@ namespace {
 using namespace std::chrono_literals;
 using model::VirtualBoard;
 
-// What Linux lends to all programs together (usbcore.usbfs_memory_mb), buffers and bookkeeping.
-constexpr std::size_t kUsbfsBytesMax = 16 << 20;
 // libusb's and the kernel's own part of a transfer, roughly.
 constexpr Duration kTransferOverhead = 20us;
 // The same on a bus that has a time, where the host controller's frame of 125 us counts: it looks
@@ -145,7 +143,7 @@ class SimBus::Transfer : public Leaf, public Event {
   bool start() override {
     Seat* seat = bus_.seat_of(arrival_);
     if (seat == nullptr) return fail(Error(Code::kUnplugged, "unplugged"));
-    if (bus_.bytes_in_flight_ + on_wire.data.size() > kUsbfsBytesMax) {
+    if (bus_.bytes_in_flight_ + on_wire.data.size() > bus_.kernel_bytes_) {
       return fail(Error(Code::kExhausted, "the kernel lends no more memory"));
     }
     lent(true);
@@ -266,15 +264,15 @@ class SimBus::Connection final : public UsbConnection {
 
   Task<Result<ByteVector>> control_in(UsbRequest request, std::size_t bytes_max) override {
     CHECK(bytes_max <= kControlBytesMax && (request.type & 0x80) != 0);
-    co_return co_await Transfer(bus_, device_.arrival, 0, setup(request, bytes_max),
-                                ByteVector(bytes_max));
+    co_return co_await lent(TransferBudget::Way::kOther, 0, setup(request, bytes_max),
+                            ByteVector(bytes_max));
   }
 
   Task<Status> control_out(UsbRequest request, ByteVector bytes) override {
     CHECK(bytes.size() <= kControlBytesMax && (request.type & 0x80) == 0);
     const auto setup_bytes = setup(request, bytes.size());
     CO_TRY(const ByteVector sent,
-           co_await Transfer(bus_, device_.arrival, 0, setup_bytes, std::move(bytes)));
+           co_await lent(TransferBudget::Way::kOther, 0, setup_bytes, std::move(bytes)));
     (void)sent;
     co_return Status();
   }
@@ -313,12 +311,21 @@ class SimBus::Connection final : public UsbConnection {
   // What libusb does in the kernel takes its time, on a worker.
   Task<Status> blocking_call() { co_return co_await sleep_for(bus_.prng_.between(10us, 2ms)); }
 
+  Task<Result<ByteVector>> lent(TransferBudget::Way way, std::uint8_t endpoint,
+                                std::array<std::uint8_t, 8> setup, ByteVector data) {
+    CO_TRY(const TransferBudget::Loan loan,
+           co_await bus_.budget_.borrow(device_.arrival, way, data.size()));
+    co_return co_await Transfer(bus_, device_.arrival, endpoint, setup, std::move(data));
+  }
+
   // Linux looks for the endpoint before it lends anything.
   Task<Result<ByteVector>> bulk(std::uint8_t endpoint, ByteVector data) {
     if (!has_endpoint(endpoint)) {
       co_return Error(Code::kTransfer, "endpoint 0x{:02x}: there is no such thing", endpoint);
     }
-    co_return co_await Transfer(bus_, device_.arrival, endpoint, {}, std::move(data));
+    const auto way =
+        (endpoint & 0x80) != 0 ? TransferBudget::Way::kIn : TransferBudget::Way::kOther;
+    co_return co_await lent(way, endpoint, {}, std::move(data));
   }
 
   bool has_endpoint(std::uint8_t endpoint) const {
@@ -346,7 +353,8 @@ class SimBus::Connection final : public UsbConnection {
   const ByteVector configuration_;
 };
 
-SimBus::SimBus(SimPort& port, std::uint64_t seed) : port_(port), prng_(seed) {}
+SimBus::SimBus(SimPort& port, std::uint64_t seed, std::uint64_t kernel_bytes)
+    : port_(port), prng_(seed), kernel_bytes_(kernel_bytes), budget_(kernel_bytes) {}
 
 SimBus::~SimBus() {
   CHECK(bytes_in_flight_ == 0, "{} bytes are lent still", bytes_in_flight_);

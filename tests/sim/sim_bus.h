@@ -14,13 +14,15 @@
 #include "tests/model/virtual_board.h"
 #include "tests/sim/prng.h"
 #include "tests/sim/sim_port.h"
+#include "usb/transfer_budget.h"
 #include "usb/usb.h"
 
 namespace gangd::sim {
 
 class SimBus final : public Usb {
  public:
-  SimBus(SimPort& port, std::uint64_t seed);
+  // The kernel lends so much for all transfers (usbcore.usbfs_memory_mb).
+  SimBus(SimPort& port, std::uint64_t seed, std::uint64_t kernel_bytes = 16 << 20);
   // All connections are closed.
   ~SimBus() override;
 
@@ -68,6 +70,8 @@ class SimBus final : public Usb {
   std::vector<UsbDevice> devices_;
   std::uint64_t arrivals_ = 0;
   std::uint64_t revision_ = 0;
+  const std::uint64_t kernel_bytes_;
+  TransferBudget budget_;
   std::size_t bytes_in_flight_ = 0;
   Signal changes_;
 };

@@ -370,6 +370,28 @@ Task<> what_is_packed_arrives_as_it_was(Rack& rack) {
   EXPECT_EQ(co_await host->read(kFlash + 256, 1000), filled);
 }
 
+// As long as a board is open_wire()'s, whatever LZ4 block it was offered goes to the device.
+Task<> what_a_wire_was_offered_is_sent_in_place_of_the_bytes(Rack& rack) {
+  const auto host = co_await XfpHost::open(rack);
+  if (!host) co_return;
+  const auto wire = co_await open_wire(host->usb());
+  EXPECT_TRUE(wire);
+  if (!wire) co_return;
+  const auto progress = [](std::uint64_t) {};
+  EXPECT_TRUE(co_await (*wire)->erase(kFlash, 1 << 16, Erase::kAll, progress));
+  // 3 pages, the one in the middle blank. The block is one run of literals, of other bytes than
+  // those that it stands for: so it is seen what has come.
+  ByteVector bytes = pattern(9, 3 * 256);
+  std::fill(bytes.begin() + 256, bytes.begin() + 512, 0xff);
+  ByteVector block = {0xf0, 241};
+  block.resize(2 + 256, 0x42);
+  const PackedPieces offered = {{kFlash + 512, 256, block}};
+  (*wire)->offer(offered);
+  EXPECT_TRUE(co_await (*wire)->write(kFlash, bytes, progress));
+  std::fill(bytes.begin() + 512, bytes.end(), 0x42);
+  EXPECT_EQ((co_await (*wire)->read_back(kFlash, bytes.size(), progress)).value(), sha256(bytes));
+}
+
 Task<> digests_tell_which_block_differs(Rack& rack) {
   const auto host = co_await XfpHost::open(rack);
   if (!host) co_return;
@@ -456,6 +478,8 @@ constexpr std::array kCases = {
     UsbCase{"WhatCannotBeIsRefusedAndTheNextWorks", what_cannot_be_is_refused_and_the_next_works},
     UsbCase{"TheWholeBufferCanBeInFlight", the_whole_buffer_can_be_in_flight},
     UsbCase{"WhatIsPackedArrivesAsItWas", what_is_packed_arrives_as_it_was},
+    UsbCase{"WhatAWireWasOfferedIsSentInPlaceOfTheBytes",
+            what_a_wire_was_offered_is_sent_in_place_of_the_bytes},
     UsbCase{"DigestsTellWhichBlockDiffers", digests_tell_which_block_differs},
     UsbCase{"AnEraseTakesNoMoreThanTheSmallestBlocks",
             an_erase_takes_no_more_than_the_smallest_blocks},

@@ -7,6 +7,7 @@ namespace {
 
 // The other end computes it in firmware: only the published values tell who is wrong.
 TEST(Crc32c, HasTheValuesOfRfc3720) {
+  EXPECT_EQ(crc32c_portable(as_bytes("123456789")), 0xe3069283u);
   ByteVector bytes(32, 0x00);
   EXPECT_EQ(crc32c(bytes), 0x8a9136aau);
   bytes.assign(32, 0xff);
@@ -25,6 +26,24 @@ TEST(Crc32c, ContinuesFromAnyCut) {
   for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
     const ByteView view(bytes);
     EXPECT_EQ(crc32c(view.subspan(cut), crc32c(view.first(cut))), whole) << "cut at " << cut;
+  }
+}
+
+// Lanes are put together where they meet: sizes around each number of them, at any alignment.
+TEST(Crc32c, IsTheSameWithAndWithoutTheInstruction) {
+  ByteVector bytes(20'000);
+  std::uint32_t state = 1;
+  for (std::uint8_t& byte : bytes) {
+    state = state * 1664525 + 1013904223;
+    byte = static_cast<std::uint8_t>(state >> 24);
+  }
+  for (const std::size_t around : {0U, 1024U, 3072U, 6144U, 9216U, 16384U}) {
+    for (std::size_t size = around < 9 ? 0 : around - 9; size <= around + 9; ++size) {
+      for (const std::size_t from : {0U, 1U, 7U}) {
+        const ByteView view = ByteView(bytes).subspan(from, size);
+        EXPECT_EQ(crc32c(view, state), crc32c_portable(view, state)) << size << " from " << from;
+      }
+    }
   }
 }
 

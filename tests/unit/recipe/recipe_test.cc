@@ -79,7 +79,7 @@ class RecipeTest : public testing::Test {
   }
 
   Result<std::unique_ptr<Recipe>> make(Product of, std::uint32_t address = kFlash) {
-    return Recipe::make(std::move(of), *Image::make({{"tone.bin", address, bytes_}}));
+    return Recipe::make(std::move(of), *Image::make({{"tone.bin", address, bytes_}}), *worker_);
   }
 
   Task<Attempt> attempt(const Recipe& recipe) {
@@ -98,6 +98,7 @@ class RecipeTest : public testing::Test {
   }
 
   Simulated world_;
+  const std::unique_ptr<Workers> worker_ = world_.port.start_workers("products", 1);
   sim::SimBus bus_{world_.port, 1};
   const UsbPath place_{"0000:00:14.0", {1}};
   model::VirtualBoard* board_ = nullptr;
