@@ -55,7 +55,7 @@ Task<Status> serve(Loop& loop, EpollPort& port, StationConfig config) {
   CO_TRY(const Supervision supervision, find_supervision(std::getenv));
   CO_TRY(auto signals, StopSignals::open(port));
   CO_TRY(const auto bus, LibusbBus::open(loop, port));
-  SqliteLedger ledger(loop, config.ledger, config.name);
+  SqliteLedger ledger(loop, config.ledger, config.name, config.station_key);
   NoMes mes;
   BareFixture fixture;
   const auto product_worker = port.start_workers("products", 1);

@@ -218,7 +218,7 @@ The station runs until Ctrl-C. In another terminal, try
   {gangctl_here} job start {PRODUCT} --watch
   {rack} unplug 1-1.1      pull a board, while that job runs,
   {rack} plug 1-1.1        and put it back: it is programmed again
-  {short(BIN / 'gangctl')} ledger verify {short(ledger())}
+  {short(BIN / 'gangctl')} audit verify --ledger {short(ledger())}
 """)
 
 

@@ -12,6 +12,7 @@ namespace gangd {
 namespace {
 
 constexpr const char* kSocket = "/run/gangd/operator.sock";
+constexpr const char* kLedger = "/var/lib/gangd/ledger.db";
 constexpr const char* kFooter =
     "Exit status: 0 good, 1 what was asked about is not, 2 usage, 3 gangd cannot be reached or "
     "refuses.";
@@ -34,6 +35,7 @@ class CommandLine {
     add_jobs();
     add_units();
     add_ledger();
+    add_audit();
   }
 
   int run(int count, char** words) {
@@ -100,13 +102,30 @@ class CommandLine {
     CLI::App* events = verb(app_, "events", "the station's record", list_events);
     events->add_option("--after", arguments_.after, "the token of the last event you have");
     events->add_flag("--follow", arguments_.follow, "stay for those that come");
-    CLI::App* ledger = group("ledger", "a ledger's file, without gangd");
-    verb(*ledger, "verify", "check every event, the chain and the projections", verify_ledger)
-        ->add_option("FILE", arguments_.file)
-        ->required();
-    verb(*ledger, "rebuild", "make the projections again; gangd must not run", rebuild_ledger)
-        ->add_option("FILE", arguments_.file)
-        ->required();
+    CLI::App* ledger = ledger_group("ledger", "mends a ledger's file while gangd does not run");
+    verb(*ledger, "rebuild", "make the projections again", rebuild_ledger);
+  }
+
+  void add_audit() {
+    CLI::App* audit = ledger_group("audit", "a ledger's file, with or without gangd");
+    CLI::App* verify =
+        verb(*audit, "verify", "check every event, chain, signed heads, projections", audit_verify);
+    verify->add_option("--head", arguments_.head,
+                       "a file with a signed head that was noted elsewhere, instead of the one "
+                       "beside the ledger");
+    verify->add_flag("--without-head", arguments_.without_head,
+                     "ask for none: that the end was cut off will not be found");
+    verify->add_option("--key", arguments_.key,
+                       "the station's public key that you noted: 64 digits, or a PEM file");
+  }
+
+  CLI::App* ledger_group(const char* name, const char* what) {
+    CLI::App* app = group(name, what);
+    app->add_option("--ledger", arguments_.ledger, "the ledger's file")
+        ->envname("GANGD_LEDGER")
+        ->default_str(kLedger);
+    arguments_.ledger = kLedger;
+    return app;
   }
 
   CLI::App app_{"Programs boards through gangd.", "gangctl"};

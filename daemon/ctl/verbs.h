@@ -24,7 +24,11 @@ struct Arguments {
   std::string image;
   std::string after;
   bool follow = false;
-  std::string file;
+
+  std::string ledger;
+  std::string head;
+  bool without_head = false;
+  std::string key;
 };
 
 Exit show_station(const Arguments& arguments);
@@ -36,7 +40,7 @@ Exit list_jobs(const Arguments& arguments);
 Exit show_unit(const Arguments& arguments);
 Exit list_units(const Arguments& arguments);
 Exit list_events(const Arguments& arguments);
-Exit verify_ledger(const Arguments& arguments);
+Exit audit_verify(const Arguments& arguments);
 Exit rebuild_ledger(const Arguments& arguments);
 
 }  // namespace gangd

@@ -20,10 +20,24 @@ constexpr std::uint64_t kFormat = 1;
 template <class Visit, class E>
 void fields_of(Visit& visit, E& event, const LedgerBegan*) {
   visit("station", event.station);
+  visit("public_key", event.public_key);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& event, const DaemonStarted*) {
   visit("version", event.version);
+}
+template <class Visit, class E>
+void fields_of(Visit& visit, E& event, const KeyReplaced*) {
+  visit("public_key", event.public_key);
+  visit("signature", event.signature);
+  visit("reason", event.reason);
+}
+template <class Visit, class E>
+void fields_of(Visit& visit, E& event, const EpochBegan*) {
+  visit("reason", event.reason);
+  visit("lost", event.lost);
+  visit("lost_sha256", event.lost_sha256);
+  visit("skipped", event.skipped);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& event, const JobStarted*) {
@@ -106,6 +120,7 @@ class Writer {
   static Json json(std::string_view text) { return {std::string(text)}; }
   static Json json(const EventId& id) { return {id.to_string()}; }
   static Json json(const Sha256Digest& digest) { return {digest.hex()}; }
+  static Json json(const PublicKey& key) { return {key.hex()}; }
   static Json json(Verdict verdict) { return {std::string(verdict_name(verdict))}; }
   static Json json(std::uint64_t number) { return {number}; }
   static Json json(std::uint32_t number) { return {std::uint64_t{number}}; }
@@ -144,7 +159,9 @@ class Reader {
   static void read(const Json& json, EventId& id) {
     if (const auto parsed = EventId::parse(text_of(json))) id = *parsed;
   }
-  static void read(const Json& json, Sha256Digest& digest) {
+  template <class T>
+    requires std::same_as<T, Sha256Digest> || std::same_as<T, PublicKey>
+  static void read(const Json& json, T& digest) {
     const auto bytes = from_hex(text_of(json));
     if (!bytes || bytes->size() != digest.bytes.size()) return;
     std::ranges::copy(*bytes, digest.bytes.begin());
@@ -214,8 +231,8 @@ UtcTime time_of(std::string_view text) {
 
 // In the order of the variant.
 constexpr std::array<std::string_view, std::variant_size_v<LedgerEvent>> kTypes = {
-    "ledger_began", "daemon_started",  "job_started",
-    "job_ended",    "attempt_started", "attempt_ended"};
+    "ledger_began", "daemon_started", "key_replaced",    "epoch_began",
+    "job_started",  "job_ended",      "attempt_started", "attempt_ended"};
 
 template <std::size_t Index = 0>
 LedgerEvent event_of_type(std::size_t index) {
@@ -286,11 +303,19 @@ Result<Entry> decode_entry(std::string_view bytes) {
   return entry;
 }
 
-Sha256Digest chain(const Sha256Digest& before, std::string_view bytes) {
+std::string key_text(const std::string& station, EventId id, const PublicKey& key) {
+  return fmt::format("gangd key\n{}\n{}\n{}\n", station, id.to_string(), key.hex());
+}
+
+Sha256Digest chain(const Sha256Digest& before, const Sha256Digest& record) {
   Sha256 hash;
   hash.update(before.bytes);
-  hash.update(as_bytes(bytes));
+  hash.update(record.bytes);
   return hash.finish();
+}
+
+Sha256Digest chain(const Sha256Digest& before, std::string_view bytes) {
+  return chain(before, sha256(as_bytes(bytes)));
 }
 
 }  // namespace gangd

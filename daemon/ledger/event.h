@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/ed25519.h"
 #include "base/extent.h"
 #include "base/result.h"
 #include "base/verdict.h"
@@ -44,12 +45,31 @@ struct UnitNumber {
 
 struct LedgerBegan {
   std::string station;
+  PublicKey public_key;  // of the station's key, which signs heads from here on
   bool operator==(const LedgerBegan&) const = default;
 };
 
 struct DaemonStarted {
   std::string version;
   bool operator==(const DaemonStarted&) const = default;
+};
+
+// Another key signs from here on, this event included.
+struct KeyReplaced {
+  PublicKey public_key;
+  std::string signature;  // of the key before, over key_text(); empty: it was lost
+  std::string reason;     // for a person
+  bool operator==(const KeyReplaced&) const = default;
+};
+
+// The ledger goes on from an older copy of itself: what came after the copy is lost. Its id is the
+// first of the new epoch.
+struct EpochBegan {
+  std::string reason;         // for a person
+  std::string lost;           // the id of the newest event that is known to be lost; or empty
+  std::string lost_sha256;    // the chain's hash with it; or empty
+  std::uint64_t skipped = 0;  // so many numbers of each pool are not given: lost units have them
+  bool operator==(const EpochBegan&) const = default;
 };
 
 struct JobStarted {
@@ -99,8 +119,8 @@ struct AttemptEnded {
 };
 
 // Not to be taken for Event, which the loop is woken by.
-using LedgerEvent =
-    std::variant<LedgerBegan, DaemonStarted, JobStarted, JobEnded, AttemptStarted, AttemptEnded>;
+using LedgerEvent = std::variant<LedgerBegan, DaemonStarted, KeyReplaced, EpochBegan, JobStarted,
+                                 JobEnded, AttemptStarted, AttemptEnded>;
 
 // The `type` in the record: `attempt_started`.
 std::string_view event_type(const LedgerEvent& event);
@@ -126,8 +146,12 @@ struct StoredEvent {
 std::string encode_entry(const Entry& entry);
 Result<Entry> decode_entry(std::string_view bytes);
 
-// SHA-256 over the hash before and the bytes: what makes the events a chain. Before the first stand
-// 32 zero bytes.
+// What the key before signs when `id` brings another.
+std::string key_text(const std::string& station, EventId id, const PublicKey& key);
+
+// SHA-256 over the hash before and the record's own SHA-256: what makes the events a chain. Before
+// the first stand 32 zero bytes. A record that must not be shown takes part by its SHA-256 alone.
+Sha256Digest chain(const Sha256Digest& before, const Sha256Digest& record);
 Sha256Digest chain(const Sha256Digest& before, std::string_view bytes);
 
 }  // namespace gangd

@@ -1,21 +1,18 @@
 #include "ledger/ledger_file.h"
 
-#include <unistd.h>
-
-#include <limits>
-
 #include "ledger/database.h"
 #include "ledger/events.h"
+#include "ledger/head_file.h"
 #include "ledger/ledger_lock.h"
 #include "ledger/projections.h"
+#include "ledger/signed_chain.h"
+#include "ledger/small_file.h"
 
 namespace gangd {
 namespace {
 
-constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
-
 Result<Database> open_ledger(const std::string& file, Database::Access access) {
-  if (::access(file.c_str(), F_OK) != 0) {
+  if (!is_there(file)) {
     return Error(Code::kNotFound, "there is no ledger {}: name the file of an existing one", file);
   }
   TRY(Database database, Database::open(file, access));
@@ -25,18 +22,22 @@ Result<Database> open_ledger(const std::string& file, Database::Access access) {
 }
 
 // Checks every event of `from`, and projects it into `into`.
-Result<LedgerCheck> replay(Database& from, Database& into) {
-  ChainCheck chain;
+Result<LedgerCheck> replay(Database& from, Database& into, SignedChainCheck::Witnesses witnesses) {
+  SignedChainCheck chain(std::move(witnesses));
   LedgerCheck check;
-  TRY_STATUS(visit_events(from, {}, kAll, [&](const StoredEvent& event) -> Status {
-    TRY(const Entry entry, chain.next(event));
-    TRY_STATUS(project(into, entry));
-    ++check.events;
-    return {};
-  }));
+  TRY_STATUS(visit_signed_events(
+      from, [&](const StoredEvent& event, const std::optional<Signature>& signature) -> Status {
+        TRY(const Entry entry, chain.next(event, signature));
+        TRY_STATUS(project(into, entry));
+        ++check.events;
+        return {};
+      }));
+  TRY_STATUS(chain.finish());
   check.station = chain.station();
   check.newest = chain.head().id;
   check.head = chain.head().hash;
+  check.key = chain.key();
+  check.heads = chain.heads();
   TRY(const std::int64_t units, into.integer("SELECT count(*) FROM unit"));
   TRY(const std::int64_t attempts, into.integer("SELECT count(*) FROM attempt"));
   check.units = static_cast<std::uint64_t>(units);
@@ -44,10 +45,29 @@ Result<LedgerCheck> replay(Database& from, Database& into) {
   return check;
 }
 
-Result<LedgerCheck> verify(Database& ledger) {
+Result<SignedChainCheck::Witnesses> witnesses_of(const std::string& file,
+                                                 const LedgerWitness& witness) {
+  SignedChainCheck::Witnesses witnesses;
+  witnesses.pinned = witness.key;
+  if (witness.without_head) return witnesses;
+  const bool is_given = !witness.head_file.empty();
+  auto head = HeadFile::read(is_given ? witness.head_file : HeadFile::beside(file));
+  if (head.failed_with(Code::kNotFound) && !is_given) {
+    return Error(Code::kMismatch,
+                 "{} is gone, and without it nobody knows whether the end was cut off: give "
+                 "--head with a signed head that was noted elsewhere, or --without-head to check "
+                 "all but that",
+                 HeadFile::beside(file));
+  }
+  if (!head) return std::move(head).error();
+  witnesses.heads.push_back(*std::move(head));
+  return witnesses;
+}
+
+Result<LedgerCheck> verify(Database& ledger, SignedChainCheck::Witnesses witnesses) {
   TRY(Database made, Database::open(":memory:", Database::Access::kWrite));
   TRY_STATUS(create_projections(made));
-  TRY(LedgerCheck check, replay(ledger, made));
+  TRY(LedgerCheck check, replay(ledger, made, std::move(witnesses)));
   TRY_STATUS(compare_projections(ledger, made));
   return check;
 }
@@ -56,22 +76,24 @@ Result<LedgerCheck> rebuild(Database& ledger) {
   TRY_STATUS(ledger.execute("BEGIN IMMEDIATE"));
   TRY_STATUS(drop_projections(ledger));
   TRY_STATUS(create_projections(ledger));
-  TRY(LedgerCheck check, replay(ledger, ledger));
+  TRY(LedgerCheck check, replay(ledger, ledger, {}));
   TRY_STATUS(ledger.execute("COMMIT"));
   return check;
 }
 
 }  // namespace
 
-Result<LedgerCheck> verify_ledger(const std::string& file) {
+Result<LedgerCheck> verify_ledger(const std::string& file, const LedgerWitness& witness) {
   TRY(Database ledger, open_ledger(file, Database::Access::kRead));
+  // Noted before the ledger is read, so that gangd may go on meanwhile.
+  TRY(auto witnesses, witnesses_of(file, witness).with_context("ledger " + file));
   // One transaction sees one state of the file, whatever gangd appends meanwhile.
   TRY_STATUS(ledger.execute("BEGIN"));
-  return verify(ledger).with_context("ledger " + file);
+  return verify(ledger, std::move(witnesses)).with_context("ledger " + file);
 }
 
 Result<LedgerCheck> rebuild_ledger(const std::string& file) {
-  if (access(file.c_str(), F_OK) != 0) {
+  if (!is_there(file)) {
     return Error(Code::kNotFound, "there is no ledger {}: name the file of an existing one", file);
   }
   TRY(const LedgerLock lock, LedgerLock::take(file));

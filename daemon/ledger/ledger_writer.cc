@@ -1,32 +1,14 @@
 #include "ledger/ledger_writer.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <filesystem>
-#include <system_error>
-
 #include "ledger/projections.h"
+#include "ledger/small_file.h"
 
 namespace gangd {
 namespace {
 
 // So many of the newest events are checked at each start: what a torn write or a careless hand
-// would hit. `gangctl ledger verify` checks all.
+// would hit. `gangctl audit verify` checks all.
 constexpr std::uint64_t kCheckedAtOpen = 1000;
-
-// A file is found again after a power cut only if its folder was written, too.
-Status sync_folder(const std::string& file) {
-  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
-  const int fd = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = fd >= 0 && fsync(fd) == 0;
-  const int fault = errno;
-  if (fd >= 0) close(fd);
-  if (synced) return {};
-  return Error(Code::kIo, "ledger {}: its folder cannot be synced: {}", file,
-               std::generic_category().message(fault));
-}
 
 Result<std::vector<EventId>> ids(Database& database, std::string_view select) {
   std::vector<EventId> found;
@@ -40,8 +22,8 @@ Result<std::vector<EventId>> ids(Database& database, std::string_view select) {
 
 }  // namespace
 
-LedgerWriter::LedgerWriter(std::string file, std::string station)
-    : file_(std::move(file)), station_(std::move(station)) {}
+LedgerWriter::LedgerWriter(std::string file, std::string station, StationKey key)
+    : file_(std::move(file)), station_(std::move(station)), key_file_(std::move(key)) {}
 
 Result<LedgerState> LedgerWriter::open(UtcTime now) {
   database_.reset();
@@ -65,20 +47,57 @@ Status LedgerWriter::open_file(UtcTime now) {
   TRY(const bool is_ledger, holds_ledger(*database_));
   // Readers go on while one writes, and a commit is on the disk when it returns.
   TRY_STATUS(database_->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"));
-  if (!is_ledger) {
+  if (is_ledger) {
+    TRY_STATUS(open_key());
+  } else {
     TRY_STATUS(begin_ledger(now));
   }
-  return check_end();
+  TRY_STATUS(check_end());
+  TRY_STATUS(check_signature());
+  return check_noted();
 }
 
 Status LedgerWriter::begin_ledger(UtcTime now) {
+  auto key = read_station_key(key_file_.file);
+  if (key.failed_with(Code::kNotFound)) key = make_station_key(key_file_);
+  if (!key) return std::move(key).error();
+  key_ = *std::move(key);
+  // The head before the first event comes first: from then on a ledger without its head file has
+  // lost it.
+  const std::string heads = HeadFile::beside(file_);
+  Status made = HeadFile::make(heads, sign_head(*key_, station_, {1, 0}, {}));
+  if (made.failed_with(Code::kBusy)) {
+    TRY(const SignedHead noted, HeadFile::read(heads));
+    if (noted.id.n > 0) {
+      return Error(Code::kMismatch,
+                   "ledger {} is empty, and {} says that it went on to event {}: put the ledger "
+                   "back; to begin another, move {} away, too",
+                   file_, heads, noted.id.to_string(), heads);
+    }
+  } else if (!made) {
+    return made;
+  }
   TRY_STATUS(database_->execute("BEGIN IMMEDIATE"));
   TRY_STATUS(create_events(*database_));
   TRY_STATUS(create_projections(*database_));
   head_ = Head{{1, 0}, {}};
-  TRY_STATUS(insert({LedgerBegan{station_}}, now));
+  TRY_STATUS(insert({LedgerBegan{station_, key_->public_key()}}, now));
   TRY_STATUS(database_->execute("COMMIT"));
-  return sync_folder(file_);
+  return sync_folder_of(file_);
+}
+
+Status LedgerWriter::open_key() {
+  if (key_) return {};
+  auto key = read_station_key(key_file_.file);
+  if (key.failed_with(Code::kNotFound)) {
+    return Error(Code::kMismatch,
+                 "ledger {}: the station's key {} is gone: put it back; if it is lost, give the "
+                 "station another with gangctl ledger new-key",
+                 file_, key_file_.file);
+  }
+  if (!key) return std::move(key).error();
+  key_ = *std::move(key);
+  return {};
 }
 
 Status LedgerWriter::check_end() {
@@ -108,12 +127,51 @@ Status LedgerWriter::check_end() {
   return {};
 }
 
+Status LedgerWriter::check_signature() {
+  TRY(const auto signature, signature_at(*database_, head_.id));
+  signed_head_ = {station_, head_.id, head_.hash, signature.value_or(Signature())};
+  if (signature && is_signed_by(key_->public_key(), signed_head_)) return {};
+  key_.reset();
+  return Error(Code::kMismatch,
+               "ledger {}: event {}, its newest, was not signed with the key {}: put back the key "
+               "that signed it, or the ledger if it was changed; gangctl audit verify tells more",
+               file_, head_.id.to_string(), key_file_.file);
+}
+
+Status LedgerWriter::check_noted() {
+  const std::string heads = HeadFile::beside(file_);
+  auto noted = HeadFile::read(heads);
+  if (noted.failed_with(Code::kNotFound)) {
+    return Error(Code::kMismatch,
+                 "ledger {}: {} is gone, and without it nobody knows whether events were cut off: "
+                 "put it back; to go on from an older copy use gangctl ledger go-on",
+                 file_, heads);
+  }
+  if (!noted) return std::move(noted).error();
+  TRY(const auto hash, hash_at(*database_, noted->id));
+  if (noted->id.n > 0 && hash != noted->hash) {
+    return Error(Code::kMismatch,
+                 "ledger {} ends at event {}, and {} knows another event {}: events were cut off "
+                 "or changed, or this is an older copy: put the right ledger back, or go on from "
+                 "this one with gangctl ledger go-on",
+                 file_, head_.id.to_string(), heads, noted->id.to_string());
+  }
+  TRY(HeadFile file, HeadFile::open(heads));
+  head_file_.emplace(std::move(file));
+  return note_head();
+}
+
+Status LedgerWriter::note_head() {
+  return head_file_->note(signed_head_).with_context("ledger " + file_);
+}
+
 Result<EventId> LedgerWriter::commit(const std::vector<LedgerEvent>& events, UtcTime now) {
   if (!database_) return Error(Code::kClosed, "the ledger is not open");
   const Head before = head_;
   Status status = database_->execute("BEGIN IMMEDIATE");
   if (status) status = insert(events, now);
   if (status) status = database_->execute("COMMIT");
+  if (status) status = note_head();
   if (!status) {
     // Closing rolls back what was not committed; what the file holds then, open() reads.
     database_.reset();
@@ -132,7 +190,8 @@ Status LedgerWriter::insert(const std::vector<LedgerEvent>& events, UtcTime now)
     TRY_STATUS(project(*database_, entry));
     head_ = {stored.id, stored.hash};
   }
-  return {};
+  signed_head_ = sign_head(*key_, station_, head_.id, head_.hash);
+  return insert_head(*database_, signed_head_);
 }
 
 Result<LedgerState> LedgerWriter::state() {

@@ -15,6 +15,10 @@ constexpr std::string_view kCreate = R"(
     product TEXT NOT NULL,
     end_n INTEGER) STRICT;
   CREATE INDEX job_open ON job(n) WHERE end_n IS NULL;
+  CREATE TABLE job_image(
+    sha256 TEXT NOT NULL,
+    job_n INTEGER NOT NULL,
+    PRIMARY KEY(sha256, job_n)) STRICT, WITHOUT ROWID;
   CREATE TABLE request(
     request TEXT PRIMARY KEY,
     n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -40,7 +44,8 @@ constexpr std::string_view kCreate = R"(
     value TEXT NOT NULL,
     uid TEXT NOT NULL,
     PRIMARY KEY(pool, place),
-    UNIQUE(pool, value)) STRICT, WITHOUT ROWID;
+    UNIQUE(pool, value),
+    UNIQUE(pool, uid)) STRICT, WITHOUT ROWID;
   CREATE INDEX number_of_uid ON number(uid);
   CREATE INDEX number_of_value ON number(value);
   CREATE TABLE pool(
@@ -60,7 +65,8 @@ struct Table {
   std::string_view name;
   std::string_view key;
 };
-constexpr std::array<Table, 7> kTables = {{{"job", "n"},
+constexpr std::array<Table, 8> kTables = {{{"job", "n"},
+                                           {"job_image", "sha256, job_n"},
                                            {"request", "request"},
                                            {"attempt", "n"},
                                            {"unit", "uid"},
@@ -88,9 +94,22 @@ Status project_event(Database&, const Entry&, const DaemonStarted&) {
   return {};
 }
 
+Status project_event(Database&, const Entry&, const KeyReplaced&) {
+  return {};
+}
+
+Status project_event(Database& database, const Entry&, const EpochBegan& epoch) {
+  TRY(Statement update, database.prepare("UPDATE pool SET next = next + ?"));
+  return update.bind(0, epoch.skipped).run();
+}
+
 Status project_event(Database& database, const Entry& entry, const JobStarted& job) {
   TRY(Statement insert, database.prepare("INSERT INTO job VALUES(?, ?, NULL)"));
   TRY_STATUS(insert.bind(0, entry.id.n).bind(1, job.product).run());
+  for (const Extent& extent : job.image_extents) {
+    TRY(Statement image, database.prepare("INSERT OR IGNORE INTO job_image VALUES(?, ?)"));
+    TRY_STATUS(image.bind(0, extent.digest.hex()).bind(1, entry.id.n).run());
+  }
   return project_request(database, entry, job.request);
 }
 
@@ -112,8 +131,9 @@ Status project_number(Database& database, const Entry& entry, const std::string&
   holder.bind(0, number.pool).bind(1, number.index).bind(2, number.value).bind(3, uid);
   TRY(const bool is_its, holder.step());
   if (!is_its) {
-    return contradiction(entry,
-                         fmt::format("{} of pool {} is another unit's", number.value, number.pool));
+    return contradiction(
+        entry, fmt::format("{} of pool {} is another unit's, or the unit has another", number.value,
+                           number.pool));
   }
   TRY(Statement next, database.prepare("INSERT INTO pool VALUES(?1, ?2 + 1) "
                                        "ON CONFLICT DO UPDATE SET next = max(next, ?2 + 1)"));

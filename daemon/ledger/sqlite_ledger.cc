@@ -1,17 +1,30 @@
 #include "ledger/sqlite_ledger.h"
 
+#include <cstring>
 #include <utility>
 
 #include "loop/offload.h"
 
 namespace gangd {
+namespace {
 
-SqliteLedger::SqliteLedger(Loop& loop, std::string file, std::string station)
+StationKey key_in(Port& port, std::string file) {
+  StationKey key = {std::move(file), {}};
+  for (std::size_t i = 0; i < key.seed.size(); i += sizeof(std::uint64_t)) {
+    const std::uint64_t random = port.random();
+    std::memcpy(key.seed.data() + i, &random, sizeof random);
+  }
+  return key;
+}
+
+}  // namespace
+
+SqliteLedger::SqliteLedger(Loop& loop, std::string file, std::string station, std::string key_file)
     : loop_(loop),
       file_(file),
       write_worker_(loop.port().start_workers("ledger", 1)),
       read_worker_(loop.port().start_workers("ledger-reader", 1)),
-      writer_(std::move(file), std::move(station)),
+      writer_(std::move(file), std::move(station), key_in(loop.port(), std::move(key_file))),
       queue_(loop, [this](std::vector<LedgerEvent> events) { return commit(std::move(events)); }) {}
 
 SqliteLedger::~SqliteLedger() = default;

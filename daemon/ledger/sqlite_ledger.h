@@ -17,8 +17,9 @@ namespace gangd {
 
 class SqliteLedger final : public Ledger {
  public:
-  // The file is made when there is none; its folder is not. It holds the events of one station.
-  SqliteLedger(Loop& loop, std::string file, std::string station);
+  // File and key are made when there are none; their folders are not. The file holds the events of
+  // one station.
+  SqliteLedger(Loop& loop, std::string file, std::string station, std::string key_file);
   // After close().
   ~SqliteLedger() override;
 

@@ -85,7 +85,10 @@ Result<StationConfig> parse_station(std::string_view text, const std::string& fi
     TRY(const std::string path, table.text_or(key, otherwise));
     return (folder / path).lexically_normal().string();
   };
-  TRY(config.ledger, path_of("ledger", "/var/lib/gangd/ledger.db"));
+  TRY(const std::string ledger, table.text_or("ledger", "/var/lib/gangd/ledger.db"));
+  TRY(config.ledger, path_of("ledger", ledger));
+  const std::filesystem::path beside = std::filesystem::path(ledger).parent_path();
+  TRY(config.station_key, path_of("station_key", (beside / "station.key").string()));
   TRY(config.sockets, path_of("sockets", "/run/gangd"));
   TRY(config.products, path_of("products", "products"));
   TRY(config.slots, parse_slots(table));

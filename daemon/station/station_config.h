@@ -23,9 +23,10 @@ struct WebConfig {
 
 struct StationConfig {
   std::string name;
-  std::string ledger;    // file
-  std::string sockets;   // folder
-  std::string products;  // folder
+  std::string ledger;       // file
+  std::string station_key;  // file
+  std::string sockets;      // folder
+  std::string products;     // folder
   std::vector<SlotConfig> slots;
   std::optional<WebConfig> web;  // nothing: no floor page
 };

@@ -169,10 +169,10 @@ size = 32
     # --- the record, without gangd
 
     def verify(self):
-        """That the ledger is whole and its projections those of its events, also in FORMAT.md's
-        own words."""
-        for command in ([BIN / "gangctl", "ledger", "verify", self.ledger],
-                        [TOP / "tests/unit/ledger/format_test.py", self.ledger]):
+        """That the ledger is whole and signed, and its projections those of its events; and that
+        others than gangd see that, too."""
+        for command in ([BIN / "gangctl", "audit", "verify", "--ledger", self.ledger],
+                        [TOP / "deploy/audit/verify.py", self.ledger]):
             done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                   text=True, check=False)
             assert done.returncode == 0, done.stdout

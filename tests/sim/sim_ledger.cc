@@ -23,6 +23,9 @@ void follow(LedgerState& state, const Entry& entry) {
   if (const auto* end = std::get_if<AttemptEnded>(&entry.event)) {
     std::erase(state.open_attempts, end->attempt);
   }
+  if (const auto* epoch = std::get_if<EpochBegan>(&entry.event)) {
+    for (auto& [pool, next] : state.pool_next) next += epoch->skipped;
+  }
   if (const auto* start = std::get_if<AttemptStarted>(&entry.event)) {
     state.open_attempts.push_back(entry.id);
     for (const UnitNumber& number : start->numbers) {
@@ -44,12 +47,28 @@ void add_number(UnitRow& unit, const UnitNumber& number) {
   }
 }
 
+// The same in every life of a station, and in every run of a seed.
+SecretKey key_of(const std::string& station) {
+  return SecretKey(sha256(as_bytes(station)).bytes);
+}
+
 }  // namespace
+
+Status SimDisk::audit() const {
+  SignedChainCheck check({{noted_}, {}});
+  for (const StoredEvent& event : stored_) {
+    const auto signature = signatures_.find(event.id.n);
+    TRY_STATUS(check.next(
+        event, signature == signatures_.end() ? std::nullopt : std::optional(signature->second)));
+  }
+  return check.finish();
+}
 
 SimLedger::SimLedger(Loop& loop, SimDisk& disk, std::string station)
     : loop_(loop),
       disk_(disk),
       station_(std::move(station)),
+      key_(key_of(station_)),
       writer_(disk.writer_),
       worker_(loop.port().start_workers("ledger", 1)),
       queue_(loop, [this](std::vector<LedgerEvent> events) { return commit(std::move(events)); }) {}
@@ -76,7 +95,7 @@ Result<LedgerState> SimLedger::open_now(UtcTime now) {
   is_open_ = false;
   if (disk_.broken_ || is_dead()) return broken();
   is_open_ = true;
-  if (disk_.entries_.empty()) TRY_STATUS(write({LedgerBegan{station_}}, now));
+  if (disk_.entries_.empty()) TRY_STATUS(write({LedgerBegan{station_, key_.public_key()}}, now));
   LedgerState state;
   for (const Entry& entry : disk_.entries_) follow(state, entry);
   return state;
@@ -113,9 +132,16 @@ Result<EventId> SimLedger::write(const std::vector<LedgerEvent>& events, UtcTime
   for (const LedgerEvent& event : events) {
     const Entry entry = {{1, ++n}, station_, now, event};
     // Through the bytes, as on a real disk.
-    TRY(Entry stored, decode_entry(encode_entry(entry)));
-    disk_.entries_.push_back(std::move(stored));
+    StoredEvent stored = {entry.id, encode_entry(entry), {}};
+    TRY(Entry read, decode_entry(stored.bytes));
+    const Sha256Digest before = disk_.stored_.empty() ? Sha256Digest() : disk_.stored_.back().hash;
+    stored.hash = chain(before, stored.bytes);
+    disk_.stored_.push_back(std::move(stored));
+    disk_.entries_.push_back(std::move(read));
   }
+  const StoredEvent& newest = disk_.stored_.back();
+  disk_.noted_ = sign_head(key_, station_, newest.id, newest.hash);
+  disk_.signatures_[newest.id.n] = disk_.noted_.signature;
   return first;
 }
 

@@ -2,12 +2,14 @@
 // the seed says. The disk outlives the daemon, as disks do.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "ledger/append_queue.h"
 #include "ledger/ledger.h"
+#include "ledger/signed_chain.h"
 #include "loop/loop.h"
 #include "tests/sim/prng.h"
 
@@ -26,6 +28,8 @@ class SimDisk {
 
   // What is durable, in order.
   const std::vector<Entry>& entries() const { return entries_; }
+  // The same as an auditor checks it: bytes, chain, signed heads, and the head that was noted.
+  Status audit() const;
 
   // Until `false`, nothing can be written or opened.
   void set_broken(bool broken) { broken_ = broken; }
@@ -41,6 +45,9 @@ class SimDisk {
   Prng dice_;
   Faults faults_;
   std::vector<Entry> entries_;
+  std::vector<StoredEvent> stored_;  // the same
+  std::map<std::uint64_t, Signature> signatures_;
+  SignedHead noted_;
   bool broken_ = false;
   bool fail_before_ = false;
   bool fail_after_ = false;
@@ -79,6 +86,7 @@ class SimLedger final : public Ledger {
   Loop& loop_;
   SimDisk& disk_;
   const std::string station_;
+  const SecretKey key_;
   const std::uint64_t writer_;
   const std::unique_ptr<Workers> worker_;
   bool is_open_ = false;  // the worker's

@@ -293,8 +293,11 @@ class BadDay {
   }
 
   void check_records() {
+    const Status audited = factory_.disk().audit();
+    world_.promise(audited.has_value(), "the record passes the audit: every commit is signed");
     std::map<EventId, int> open;
     std::map<std::uint64_t, std::string> holders;
+    std::map<std::string, std::string> serials;
     for (const Entry& entry : factory_.disk().entries()) {
       if (std::holds_alternative<JobStarted>(entry.event)) open[entry.id] = 1;
       if (const auto* end = std::get_if<JobEnded>(&entry.event)) --open[end->job];
@@ -305,6 +308,8 @@ class BadDay {
       for (const UnitNumber& number : attempt->numbers) {
         const auto [holder, is_new] = holders.emplace(number.index, attempt->uid);
         world_.promise(is_new || holder->second == attempt->uid, "no serial twice");
+        const auto [own, is_first] = serials.emplace(attempt->uid, number.value);
+        world_.promise(is_first || own->second == number.value, "no unit has two serials");
       }
     }
     world_.promise(std::ranges::all_of(open, [](const auto& each) { return each.second == 0; }),

@@ -81,10 +81,10 @@ TEST(Event, IdsHaveOneForm) {
   }
 }
 
-TEST(Event, TheChainIsShaOverTheHashBeforeAndTheBytes) {
-  // printf '\0%.0s' {1..32} | sha256sum, and the same with `a` behind
-  EXPECT_EQ(chain({}, "").hex(),
-            "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925");
+TEST(Event, TheChainIsShaOverTheHashBeforeAndTheRecordsOwn) {
+  // (head -c 32 /dev/zero; printf a | sha256sum | xxd -r -p) | sha256sum
+  EXPECT_EQ(chain({}, "a").hex(),
+            "8c374a53782642f7514d087d26a3e733f1b806009a03e04a43b288ef2fa9f9c0");
   EXPECT_NE(chain({}, "a"), chain({}, "b"));
   EXPECT_NE(chain(chain({}, "a"), "b"), chain(chain({}, "b"), "a"));
 }

@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "ledger/database.h"
+#include "ledger/head_file.h"
 #include "ledger/ledger_reader.h"
 #include "ledger/ledger_writer.h"
 #include "tests/unit/ledger/folder.h"
@@ -26,7 +27,7 @@ class LedgerFile : public testing::Test {
  protected:
   // Three units: aa passed, bb failed and passed, cc goes on.
   void write_some() {
-    LedgerWriter writer(file_, "line-1");
+    LedgerWriter writer(file_, "line-1", key_);
     ASSERT_TRUE(writer.open(kNow));
     ASSERT_TRUE(writer.commit({job_started("r-1")}, kNow));                     // 2
     ASSERT_TRUE(writer.commit({attempt_started({1, 2}, "aa", 7)}, kNow));       // 3
@@ -57,6 +58,7 @@ class LedgerFile : public testing::Test {
 
   Folder folder_;
   const std::string file_ = folder_.file("ledger.db");
+  const StationKey key_ = {folder_.file("station.key"), digest_of("a secret").bytes};
 };
 
 TEST_F(LedgerFile, IsVerifiedAndCounted) {
@@ -66,20 +68,30 @@ TEST_F(LedgerFile, IsVerifiedAndCounted) {
   EXPECT_EQ(check->station, "line-1");
   EXPECT_EQ(check->events, 9U);
   EXPECT_EQ(check->newest, (EventId{1, 9}));
+  EXPECT_EQ(check->heads, 9U);
+  EXPECT_EQ(check->key, SecretKey(key_.seed).public_key());
   EXPECT_EQ(check->units, 3U);
   EXPECT_EQ(check->attempts, 4U);
 }
 
-// FORMAT.md is all that an auditor needs.
+// Python and openssl are all that an auditor needs.
 TEST_F(LedgerFile, IsCheckedByPythonAlone) {
   write_some();
-  const std::string command = fmt::format("{} {} > {}", GANGD_FORMAT_TEST, file_, file_ + ".out");
-  ASSERT_EQ(std::system(command.c_str()), 0);
-  std::uint64_t events = 0;
-  std::string head;
-  std::ifstream(file_ + ".out") >> events >> head;
-  EXPECT_EQ(events, 9U);
-  EXPECT_EQ(head, verify_ledger(file_)->head.hex());
+  const std::string key = SecretKey(key_.seed).public_key().hex();
+  const auto verify = [&](const std::string& options) {
+    return std::system(
+        fmt::format("{} {} {} > {} 2>&1", GANGD_VERIFY_PY, options, file_, file_ + ".out").c_str());
+  };
+  ASSERT_EQ(verify("--key " + key), 0);
+  std::string said;
+  std::getline(std::ifstream(file_ + ".out"), said);
+  EXPECT_EQ(said, "line-1, newest 1-9 " + verify_ledger(file_)->head.hex() + ", signed by " + key);
+  EXPECT_NE(verify("--key " + digest_of("another").hex()), 0);
+  tamper(
+      "DROP TRIGGER head_is_never_deleted;"
+      "DELETE FROM event WHERE seq = 9; DELETE FROM head WHERE seq = 9");
+  EXPECT_NE(verify(""), 0);
+  EXPECT_EQ(verify("--without-head"), 0);
 }
 
 TEST_F(LedgerFile, EventsRefuseToBeChanged) {
@@ -100,32 +112,46 @@ TEST_F(LedgerFile, EveryChangeIsFound) {
       {"DELETE FROM event WHERE seq = 6", "event 1-7"},
       {"DELETE FROM event WHERE seq = 1", "event 1-2"},
       {"UPDATE event SET epoch = 2 WHERE seq = 6", "event 2-6"},
+      {"DROP TRIGGER head_is_never_changed; UPDATE head SET signature = zeroblob(64) WHERE seq = 6",
+       "event 1-6"},
       {"UPDATE unit SET last_verdict = 'FAIL' WHERE uid = 'aa'", "table unit"},
       {"DELETE FROM attempt WHERE n = 5", "table attempt"},
-      {"INSERT INTO number VALUES('tone', 99, 'T1099', 'aa')", "table number"},
+      {"INSERT INTO number VALUES('tone', 99, 'T1099', 'zz')", "table number"},
       {"UPDATE pool SET next = 1", "table pool"},
   };
   for (const auto& [sql, where] : changes) {
     write_some();
     tamper(sql);
     EXPECT_NE(fault().find(where), std::string::npos) << sql << ": " << fault();
-    for (const char* suffix : {"", "-wal", "-shm", ".lock"}) {
+    for (const char* suffix : {"", "-wal", "-shm", ".lock", ".head"}) {
       std::filesystem::remove(file_ + suffix);
     }
   }
 }
 
-// The newest events can be cut off without breaking the chain: who noted the head sees it.
-TEST_F(LedgerFile, ACutEndHasAnotherHead) {
+// The newest events can be cut off, with their heads, without breaking the chain: the head that was
+// noted beside the ledger shows it, or any that somebody has noted elsewhere.
+TEST_F(LedgerFile, ACutEndIsFound) {
   write_some();
-  const auto before = verify_ledger(file_);
+  const std::string head = HeadFile::beside(file_);
+  const std::string noted = folder_.file("noted");
+  std::filesystem::copy_file(head, noted);
   tamper(
-      "DELETE FROM event WHERE seq = 9; DELETE FROM attempt WHERE n = 9;"
+      "DROP TRIGGER head_is_never_deleted;"
+      "DELETE FROM event WHERE seq = 9; DELETE FROM head WHERE seq = 9;"
+      "DELETE FROM attempt WHERE n = 9;"
       "DELETE FROM unit WHERE uid = 'cc'; DELETE FROM number WHERE uid = 'cc';"
       "UPDATE pool SET next = 9");
-  const auto after = verify_ledger(file_);
-  ASSERT_TRUE(after) << after.error().message();
-  EXPECT_NE(after->head, before->head);
+  EXPECT_NE(fault().find("ends at event 1-8, and a head was noted at 1-9"), std::string::npos);
+  LedgerWriter writer(file_, "line-1", key_);
+  EXPECT_TRUE(writer.open(kNow).failed_with(Code::kMismatch));
+
+  std::filesystem::remove(head);
+  EXPECT_NE(fault().find("is gone"), std::string::npos);
+  EXPECT_TRUE(writer.open(kNow).failed_with(Code::kMismatch));
+  EXPECT_TRUE(verify_ledger(file_, {noted, false, {}}).failed_with(Code::kMismatch));
+  // What is left is whole in itself: this is why heads are noted elsewhere.
+  EXPECT_TRUE(verify_ledger(file_, {"", true, {}}));
 }
 
 TEST_F(LedgerFile, ProjectionsAreMadeAgain) {
@@ -140,7 +166,7 @@ TEST_F(LedgerFile, ProjectionsAreMadeAgain) {
 
 TEST_F(LedgerFile, WhatContradictsTheEventsIsNotAppended) {
   write_some();
-  LedgerWriter writer(file_, "line-1");
+  LedgerWriter writer(file_, "line-1", key_);
   const auto refused = [&](LedgerEvent event) {
     EXPECT_TRUE(writer.open(kNow));
     EXPECT_TRUE(writer.commit({event}, kNow).failed_with(Code::kMismatch));
@@ -149,7 +175,7 @@ TEST_F(LedgerFile, WhatContradictsTheEventsIsNotAppended) {
   refused(attempt_ended({1, 3}, Verdict::kPass));  // has ended
   refused(attempt_ended({1, 2}, Verdict::kPass));  // is a job
   refused(JobEnded{{1, 3}, "", "", "stopped"});    // is an attempt
-  refused(LedgerBegan{"line-1"});                  // did
+  refused(LedgerBegan{"line-1", {}});              // did
   AttemptStarted other_value = attempt_started({1, 2}, "dd", 50);
   other_value.numbers[0].value = number_at(7).value;
   refused(other_value);
@@ -158,9 +184,9 @@ TEST_F(LedgerFile, WhatContradictsTheEventsIsNotAppended) {
 }
 
 TEST_F(LedgerFile, HasOneGangdAtATime) {
-  LedgerWriter first(file_, "line-1");
+  LedgerWriter first(file_, "line-1", key_);
   ASSERT_TRUE(first.open(kNow));
-  LedgerWriter second(file_, "line-1");
+  LedgerWriter second(file_, "line-1", key_);
   const auto refused = second.open(kNow);
   ASSERT_TRUE(refused.failed_with(Code::kBusy));
   EXPECT_NE(refused.error().message().find(std::to_string(getpid())), std::string::npos);
@@ -170,21 +196,21 @@ TEST_F(LedgerFile, HasOneGangdAtATime) {
 
 TEST_F(LedgerFile, BelongsToOneStation) {
   write_some();
-  LedgerWriter other(file_, "line-2");
+  LedgerWriter other(file_, "line-2", key_);
   EXPECT_TRUE(other.open(kNow).failed_with(Code::kMismatch));
 }
 
 TEST_F(LedgerFile, OfABrokenChainIsNotOpened) {
   write_some();
   tamper("UPDATE event SET bytes = replace(bytes, 'FAIL', 'PASS') WHERE seq = 6");
-  LedgerWriter writer(file_, "line-1");
+  LedgerWriter writer(file_, "line-1", key_);
   EXPECT_TRUE(writer.open(kNow).failed_with(Code::kMismatch));
 }
 
 TEST_F(LedgerFile, OtherFilesAreRefusedWithWhatToDo) {
   std::ofstream(file_) << "This is no database, and long enough to be sure of that.\n"
                        << std::string(4096, '#');
-  LedgerWriter writer(file_, "line-1");
+  LedgerWriter writer(file_, "line-1", key_);
   EXPECT_TRUE(writer.open(kNow).failed_with(Code::kMismatch));
   EXPECT_TRUE(verify_ledger(file_).failed_with(Code::kMismatch));
   EXPECT_TRUE(verify_ledger(folder_.file("none")).failed_with(Code::kNotFound));
@@ -192,10 +218,10 @@ TEST_F(LedgerFile, OtherFilesAreRefusedWithWhatToDo) {
 
   const std::string foreign = folder_.file("foreign.db");
   ASSERT_TRUE(Database::open(foreign, Database::Access::kWrite)->execute("CREATE TABLE t(x)"));
-  LedgerWriter into_foreign(foreign, "line-1");
+  LedgerWriter into_foreign(foreign, "line-1", key_);
   EXPECT_TRUE(into_foreign.open(kNow).failed_with(Code::kMismatch));
 
-  LedgerWriter nowhere(folder_.file("missing/ledger.db"), "line-1");
+  LedgerWriter nowhere(folder_.file("missing/ledger.db"), "line-1", key_);
   const auto refused = nowhere.open(kNow);
   ASSERT_TRUE(refused.failed_with(Code::kIo));
   EXPECT_NE(refused.error().message().find("folder must exist"), std::string::npos);
@@ -203,7 +229,7 @@ TEST_F(LedgerFile, OtherFilesAreRefusedWithWhatToDo) {
 
 // A disk that takes no more, and then does again.
 TEST_F(LedgerFile, AFailedCommitLeavesWhatWasThere) {
-  LedgerWriter writer(file_, "line-1");
+  LedgerWriter writer(file_, "line-1", key_);
   ASSERT_TRUE(writer.open(kNow));
   ASSERT_TRUE(writer.commit({job_started("r-1")}, kNow));
   rlimit before;
@@ -271,7 +297,7 @@ TEST_F(LedgerFile, SurvivesThePlugOfItsWriter) {
     ASSERT_EQ(pipe(acknowledged), 0);
     const pid_t child = fork();
     if (child == 0) {
-      LedgerWriter writer(file_, "line-1");
+      LedgerWriter writer(file_, "line-1", key_);
       if (!writer.open(kNow)) _exit(1);
       while (true) {
         const auto id = writer.commit({DaemonStarted{"1"}}, kNow);

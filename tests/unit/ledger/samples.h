@@ -59,8 +59,12 @@ inline AttemptEnded attempt_ended(EventId attempt, Verdict verdict) {
 }
 
 inline std::vector<LedgerEvent> sample_events() {
-  return {LedgerBegan{"line-1"},
+  const SecretKey key(digest_of("key").bytes);
+  const SecretKey other(digest_of("other").bytes);
+  return {LedgerBegan{"line-1", key.public_key()},
           DaemonStarted{"0.1.0"},
+          KeyReplaced{other.public_key(), key.sign("x").hex(), "the disk was lost"},
+          EpochBegan{"restored", "1-99", digest_of("lost").hex(), 12},
           job_started("r-1"),
           attempt_started({1, 2}, "00aa", 7),
           attempt_ended({1, 3}, Verdict::kPass),

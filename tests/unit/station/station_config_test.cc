@@ -25,10 +25,22 @@ TEST(StationConfig, RelativePathsBeginAtItsFolder) {
   ASSERT_TRUE(config) << config.error().message();
   EXPECT_EQ(config->name, "line-1");
   EXPECT_EQ(config->ledger, "/etc/gangd/a/ledger.db");
+  EXPECT_EQ(config->station_key, "/etc/gangd/a/station.key");
   EXPECT_EQ(config->sockets, "/run/x");
   EXPECT_EQ(config->products, "/etc/gangd/products");
   ASSERT_EQ(config->slots.size(), 1U);
   EXPECT_EQ(config->slots[0].path, (UsbPath{"0000:00:14.0", {1, 2}}));
+}
+
+// What signs a ledger lies beside it, or where it is told to.
+TEST(StationConfig, TheKeyLiesBesideTheLedger) {
+  const std::string slots = slot("1", "0000:00:14.0/1.2");
+  EXPECT_EQ(parse_station(kHead + slots, "a/station.toml")->station_key,
+            "/var/lib/gangd/station.key");
+  EXPECT_EQ(parse_station(kHead + "ledger = \"b/l.db\"\n" + slots, "a/station.toml")->station_key,
+            "a/b/station.key");
+  EXPECT_EQ(parse_station(kHead + "station_key = \"/k\"\n" + slots, "a/station.toml")->station_key,
+            "/k");
 }
 
 TEST(StationConfig, ASlotIsMappedOnce) {
