@@ -10,6 +10,7 @@ import pathlib
 import shlex
 import shutil
 import signal
+import socket as socketlib
 import subprocess
 import sys
 import time
@@ -105,15 +106,33 @@ def write_station(paths):
         shutil.rmtree(before, ignore_errors=True)
         OPTIONS.folder.rename(before)
     products = OPTIONS.folder / "products"
+    OPTIONS.web_port = free_port()
     products.mkdir(parents=True)
     product = (TOP / "station_cfg" / "products" / f"{PRODUCT}.toml").read_text()
     (products / f"{PRODUCT}.toml").write_text(
         product.replace("../../build/", os.path.relpath(TOP / "build", products) + "/"))
     lines = ['name = "demo"', f'ledger = "{ledger().name}"', 'sockets = "sockets"',
-             'products = "products"']
-    for number, path in enumerate(paths, 1):
-        lines += ["", "[[slot]]", f'name = "{number}"', f'path = "{path}"']
+             'products = "products"', 'acknowledge = "fail"',
+             "", "[web]", f"port = {OPTIONS.web_port}",
+             f'pages = "{TOP / "build" / "floor"}"']
+    columns = 4 if len(paths) <= 16 else 8
+    for number, path in enumerate(paths):
+        lines += ["", "[[slot]]", f'name = "{number + 1}"', f'path = "{path}"',
+                  f"row = {number // columns + 1}", f"column = {number % columns + 1}"]
     (OPTIONS.folder / "station.toml").write_text("\n".join(lines) + "\n")
+
+
+def free_port():
+    with socketlib.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def floor_page():
+    """Its address, or why there is none."""
+    if not (TOP / "build" / "floor" / "index.html").exists():
+        return "not built: dashboards/floor/build builds it"
+    return f"http://127.0.0.1:{OPTIONS.web_port}/"
 
 
 def gangctl(*words, seconds=ANSWER_SECONDS, **options):
@@ -217,7 +236,9 @@ The station runs until Ctrl-C. In another terminal, try
   {gangctl_here} unit show TN000001
   {gangctl_here} job start {PRODUCT} --watch
   {rack} unplug 1-1.1      pull a board, while that job runs,
-  {rack} plug 1-1.1        and put it back: it is programmed again
+  {rack} plug 1-1.1        put it back,
+  {gangctl_here} acknowledge 1
+                                and when its FAIL was seen, it is programmed again
   {short(BIN / 'gangctl')} audit verify --ledger {short(ledger())}
 """)
 
@@ -240,6 +261,7 @@ def demonstrate(stack):
     gangd = start_gangd(stack)
     say(f"{OPTIONS.boards} virtual boards: the firmware core that ships, on models of the "
         "flash chip\nMX66UW1G45G with its real times, under the real libusb.\n")
+    say(f"Floor page: {floor_page()}\n")
     seconds = run_job()
     slots = read_slots()
     passed = sum(row(slot)[5] == "PASS" for slot in slots)

@@ -39,6 +39,18 @@ v1::SlotState to_proto(SlotState state) {
   return v1::SLOT_STATE_UNSPECIFIED;
 }
 
+v1::Acknowledgement to_proto(Acknowledgement acknowledgement) {
+  switch (acknowledgement) {
+    case Acknowledgement::kNone:
+      return v1::ACKNOWLEDGEMENT_UNSPECIFIED;
+    case Acknowledgement::kWanted:
+      return v1::ACKNOWLEDGEMENT_WANTED;
+    case Acknowledgement::kGiven:
+      return v1::ACKNOWLEDGEMENT_GIVEN;
+  }
+  return v1::ACKNOWLEDGEMENT_WANTED;
+}
+
 template <class Numbers>
 void add_numbers(const std::vector<UnitNumber>& numbers, Numbers* out) {
   for (const UnitNumber& number : numbers) {
@@ -89,6 +101,9 @@ v1::Slot to_proto(const SlotView& view) {
   slot.set_step(view.step);
   slot.set_bytes_done(view.bytes_done);
   slot.set_bytes_total(view.bytes_total);
+  slot.set_acknowledgement(to_proto(view.acknowledgement));
+  slot.set_row(static_cast<std::uint32_t>(view.row));
+  slot.set_column(static_cast<std::uint32_t>(view.column));
   if (!view.outcome) return slot;
   const AttemptOutcome& outcome = *view.outcome;
   v1::Attempt* attempt = slot.mutable_outcome();

@@ -37,6 +37,12 @@ Task<Status> stop_job(Calls& calls, Role role, const v1::StopJobRequest& request
   co_return co_await calls.station().stop_job({request.request_id(), role_name(role), job});
 }
 
+Task<Status> acknowledge_slot(Calls& calls, Role role, const v1::AcknowledgeSlotRequest& request) {
+  CO_TRY(const EventId attempt, EventId::parse(request.attempt()));
+  co_return co_await calls.station().acknowledge(
+      {request.request_id(), role_name(role), request.slot(), attempt});
+}
+
 Task<Status> list_jobs(Calls& calls, v1::ListJobsResponse& response) {
   CO_TRY(const std::vector<JobRow> jobs,
          co_await calls.ask([](LedgerReader& reader) { return reader.jobs(kJobsListed); }));
@@ -184,6 +190,19 @@ grpc::ServerUnaryReactor* JobsService::StopJob(grpc::CallbackServerContext* cont
   return calls_.unary<v1::StopJobRequest, v1::StopJobResponse>(
       context, request, response,
       [this](const auto& order, auto&) { return stop_job(calls_, role_, order); });
+}
+
+grpc::ServerUnaryReactor* JobsService::AcknowledgeSlot(grpc::CallbackServerContext* context,
+                                                       const v1::AcknowledgeSlotRequest* request,
+                                                       v1::AcknowledgeSlotResponse* response) {
+  if (role_ != Role::kOperator) {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(may_not_order());
+    return reactor;
+  }
+  return calls_.unary<v1::AcknowledgeSlotRequest, v1::AcknowledgeSlotResponse>(
+      context, request, response,
+      [this](const auto& order, auto&) { return acknowledge_slot(calls_, role_, order); });
 }
 
 grpc::ServerUnaryReactor* JobsService::ListJobs(grpc::CallbackServerContext* context,

@@ -40,6 +40,9 @@ class JobsService final : public gang::v1::Jobs::CallbackService {
   grpc::ServerUnaryReactor* StopJob(grpc::CallbackServerContext* context,
                                     const gang::v1::StopJobRequest* request,
                                     gang::v1::StopJobResponse* response) override;
+  grpc::ServerUnaryReactor* AcknowledgeSlot(grpc::CallbackServerContext* context,
+                                            const gang::v1::AcknowledgeSlotRequest* request,
+                                            gang::v1::AcknowledgeSlotResponse* response) override;
   grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context,
                                      const gang::v1::ListJobsRequest* request,
                                      gang::v1::ListJobsResponse* response) override;

@@ -128,6 +128,35 @@ Exit stop_job(const Arguments& arguments) {
   return Exit::kGood;
 }
 
+Exit acknowledge_slot(const Arguments& arguments) {
+  Client client(arguments.socket);
+  grpc::ClientContext asking;
+  Client::set_deadline(asking);
+  v1::ListSlotsResponse slots;
+  grpc::Status status = client.station().ListSlots(&asking, {}, &slots);
+  if (!status.ok()) return client.complain(status);
+  v1::AcknowledgeSlotRequest request;
+  request.set_request_id(arguments.request.empty() ? new_request() : arguments.request);
+  request.set_slot(arguments.slot);
+  for (const v1::Slot& slot : slots.slots()) {
+    if (slot.name() == arguments.slot) request.set_attempt(slot.attempt());
+  }
+  if (request.attempt().empty()) {
+    fmt::print(stderr, "gangctl: slot {} shows no verdict: see gangctl slots\n",
+               printable(arguments.slot));
+    return Exit::kRefused;
+  }
+  grpc::ClientContext ordering;
+  Client::set_deadline(ordering);
+  v1::AcknowledgeSlotResponse response;
+  status = client.jobs().AcknowledgeSlot(&ordering, request, &response);
+  if (!status.ok()) return client.complain(status);
+  fmt::print("{}\n", arguments.json ? json_of(response)
+                                    : fmt::format("attempt {} of slot {} is acknowledged",
+                                                  request.attempt(), arguments.slot));
+  return Exit::kGood;
+}
+
 Exit watch_job(const Arguments& arguments) {
   Client client(arguments.socket);
   return watch(client, arguments.job, arguments.json);

@@ -32,6 +32,10 @@ class CommandLine {
     app_.fallthrough();
     verb(app_, "station", "the station, and whether it takes boards", show_station);
     verb(app_, "slots", "the slots, and what is in them", list_slots);
+    CLI::App* seen =
+        verb(app_, "acknowledge", "say that you have seen the FAIL of a slot", acknowledge_slot);
+    seen->add_option("SLOT", arguments_.slot, "see gangctl slots")->required();
+    seen->add_option("--request", arguments_.request, "a name of your own for this order");
     add_jobs();
     add_units();
     add_ledger();

@@ -19,6 +19,7 @@ struct Arguments {
   bool watch = false;
   std::string request;
   std::string job;
+  std::string slot;
   std::string unit;
   std::string verdict;
   std::string image;
@@ -36,6 +37,7 @@ Exit list_slots(const Arguments& arguments);
 Exit start_job(const Arguments& arguments);
 Exit stop_job(const Arguments& arguments);
 Exit watch_job(const Arguments& arguments);
+Exit acknowledge_slot(const Arguments& arguments);
 Exit list_jobs(const Arguments& arguments);
 Exit show_unit(const Arguments& arguments);
 Exit list_units(const Arguments& arguments);

@@ -81,6 +81,12 @@ void fields_of(Visit& visit, E& event, const AttemptEnded*) {
   visit("loader", event.loader);
 }
 template <class Visit, class E>
+void fields_of(Visit& visit, E& event, const AttemptAcknowledged*) {
+  visit("attempt", event.attempt);
+  visit("request", event.request);
+  visit("role", event.role);
+}
+template <class Visit, class E>
 void fields_of(Visit& visit, E& number, const UnitNumber*) {
   visit("pool", number.pool);
   visit("index", number.index);
@@ -231,8 +237,8 @@ UtcTime time_of(std::string_view text) {
 
 // In the order of the variant.
 constexpr std::array<std::string_view, std::variant_size_v<LedgerEvent>> kTypes = {
-    "ledger_began", "daemon_started", "key_replaced",    "epoch_began",
-    "job_started",  "job_ended",      "attempt_started", "attempt_ended"};
+    "ledger_began", "daemon_started",  "key_replaced",  "epoch_began",         "job_started",
+    "job_ended",    "attempt_started", "attempt_ended", "attempt_acknowledged"};
 
 template <std::size_t Index = 0>
 LedgerEvent event_of_type(std::size_t index) {

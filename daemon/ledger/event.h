@@ -118,9 +118,17 @@ struct AttemptEnded {
   bool operator==(const AttemptEnded&) const = default;
 };
 
+// Somebody has seen that a unit failed, and has said so.
+struct AttemptAcknowledged {
+  EventId attempt;
+  std::string request;
+  std::string role;  // who said so
+  bool operator==(const AttemptAcknowledged&) const = default;
+};
+
 // Not to be taken for Event, which the loop is woken by.
 using LedgerEvent = std::variant<LedgerBegan, DaemonStarted, KeyReplaced, EpochBegan, JobStarted,
-                                 JobEnded, AttemptStarted, AttemptEnded>;
+                                 JobEnded, AttemptStarted, AttemptEnded, AttemptAcknowledged>;
 
 // The `type` in the record: `attempt_started`.
 std::string_view event_type(const LedgerEvent& event);

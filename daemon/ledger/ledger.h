@@ -16,11 +16,18 @@
 
 namespace gangd {
 
+struct FailedAttempt {
+  EventId attempt;
+  EventId end;
+};
+
 // What a station must know to go on where it was.
 struct LedgerState {
   std::vector<EventId> open_jobs;                  // started and not ended
   std::vector<EventId> open_attempts;              // the same
   std::map<std::string, std::uint64_t> pool_next;  // the lowest index never given, by pool
+  // Attempts that were the last in their slot, failed, and nobody has acknowledged.
+  std::vector<FailedAttempt> unacknowledged;
 };
 
 // One unit, from all its attempts.

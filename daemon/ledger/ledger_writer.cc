@@ -20,6 +20,22 @@ Result<std::vector<EventId>> ids(Database& database, std::string_view select) {
   }
 }
 
+Result<std::vector<FailedAttempt>> unacknowledged(Database& database) {
+  std::vector<FailedAttempt> found;
+  TRY(Statement rows,
+      database.prepare(
+          "SELECT first.epoch, n, last.epoch, end_n FROM attempt "
+          "JOIN event AS first ON first.seq = n JOIN event AS last ON last.seq = end_n "
+          "WHERE verdict = 'FAIL' AND acknowledged_n IS NULL AND n = "
+          "(SELECT max(n) FROM attempt AS newest WHERE newest.slot = attempt.slot) ORDER BY n"));
+  while (true) {
+    TRY(const bool has_row, rows.step());
+    if (!has_row) return found;
+    found.push_back({{static_cast<std::uint32_t>(rows.integer(0)), rows.integer(1)},
+                     {static_cast<std::uint32_t>(rows.integer(2)), rows.integer(3)}});
+  }
+}
+
 }  // namespace
 
 LedgerWriter::LedgerWriter(std::string file, std::string station, StationKey key)
@@ -202,6 +218,7 @@ Result<LedgerState> LedgerWriter::state() {
   TRY(state.open_attempts, ids(*database_,
                                "SELECT epoch, n FROM attempt JOIN event ON seq = n "
                                "WHERE end_n IS NULL ORDER BY n"));
+  TRY(state.unacknowledged, unacknowledged(*database_));
   TRY(Statement pools, database_->prepare("SELECT pool, next FROM pool"));
   while (true) {
     TRY(const bool has_row, pools.step());

@@ -28,8 +28,12 @@ constexpr std::string_view kCreate = R"(
     slot TEXT NOT NULL,
     uid TEXT NOT NULL,
     end_n INTEGER,
-    verdict TEXT) STRICT;
+    verdict TEXT,
+    acknowledged_n INTEGER) STRICT;
   CREATE INDEX attempt_open ON attempt(n) WHERE end_n IS NULL;
+  CREATE INDEX attempt_of_slot ON attempt(slot, n);
+  CREATE INDEX attempt_unseen ON attempt(slot, n)
+    WHERE verdict = 'FAIL' AND acknowledged_n IS NULL;
   CREATE INDEX attempt_of_job ON attempt(job_n, verdict);
   CREATE INDEX attempt_of_uid ON attempt(uid, n);
   CREATE TABLE unit(
@@ -141,7 +145,8 @@ Status project_number(Database& database, const Entry& entry, const std::string&
 }
 
 Status project_event(Database& database, const Entry& entry, const AttemptStarted& attempt) {
-  TRY(Statement insert, database.prepare("INSERT INTO attempt VALUES(?, ?, ?, ?, NULL, NULL)"));
+  TRY(Statement insert,
+      database.prepare("INSERT INTO attempt VALUES(?, ?, ?, ?, NULL, NULL, NULL)"));
   insert.bind(0, entry.id.n).bind(1, attempt.job.n).bind(2, attempt.slot).bind(3, attempt.uid);
   TRY_STATUS(insert.run());
   if (attempt.uid.empty()) return {};
@@ -173,6 +178,16 @@ Status project_event(Database& database, const Entry& entry, const AttemptEnded&
     TRY_STATUS(insert.bind(3, extent.name).bind(4, extent.digest.hex()).run());
   }
   return {};
+}
+
+Status project_event(Database& database, const Entry& entry, const AttemptAcknowledged& seen) {
+  // Two who say so at once: the first counts.
+  TRY(Statement update,
+      database.prepare("UPDATE attempt SET acknowledged_n = coalesce(acknowledged_n, ?) "
+                       "WHERE n = ? AND verdict = 'FAIL' RETURNING n"));
+  TRY(const bool has_failed, update.bind(0, entry.id.n).bind(1, seen.attempt.n).step());
+  if (!has_failed) return contradiction(entry, "its attempt has not failed");
+  return project_request(database, entry, seen.request);
 }
 
 // All columns of a row, for comparing.

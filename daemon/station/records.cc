@@ -28,6 +28,13 @@ bool is_record_of(const Entry& entry, const LedgerEvent& event) {
   return encode_entry(entry) == encode_entry({entry.id, entry.station, entry.at, event});
 }
 
+Error no_attempt(EventId id) {
+  return {Code::kMismatch,
+          "{} is no attempt that ended: type gangctl ledger verify, and rebuild if the events are "
+          "right",
+          id.to_string()};
+}
+
 }  // namespace
 
 Records::Records(Loop& loop, Ledger& ledger, std::function<void()> changed)
@@ -35,6 +42,7 @@ Records::Records(Loop& loop, Ledger& ledger, std::function<void()> changed)
 
 Task<Status> Records::open(std::string version) {
   CO_TRY(LedgerState state, co_await ledger_.open());
+  unacknowledged_ = state.unacknowledged;
   CO_TRY_STATUS(co_await end_the_dead({DaemonStarted{std::move(version)}}, std::move(state)));
   in_order_ = true;
   mending_.spawn("mend", mend());
@@ -70,6 +78,22 @@ Task<Result<bool>> Records::is_alive(EventId attempt) {
   CO_TRY(const Entry entry, co_await ledger_.entry(attempt));
   co_return std::ranges::any_of(
       insisting_, [&](const LedgerEvent* event) { return is_record_of(entry, *event); });
+}
+
+Task<Result<std::vector<AttemptOutcome>>> Records::unacknowledged_fails() {
+  std::vector<AttemptOutcome> outcomes;
+  for (const FailedAttempt& failed : unacknowledged_) {
+    CO_TRY(const Entry started, co_await ledger_.entry(failed.attempt));
+    CO_TRY(const Entry ended, co_await ledger_.entry(failed.end));
+    const auto* start = std::get_if<AttemptStarted>(&started.event);
+    const auto* end = std::get_if<AttemptEnded>(&ended.event);
+    if (start == nullptr || end == nullptr) co_return no_attempt(failed.attempt);
+    CO_TRY(const Entry job, co_await ledger_.entry(start->job));
+    const auto* order = std::get_if<JobStarted>(&job.event);
+    if (order == nullptr) co_return no_attempt(failed.attempt);
+    outcomes.push_back(make_outcome(*start, order->image_extents, *end, ended.id));
+  }
+  co_return outcomes;
 }
 
 Task<Result<EventId>> Records::append(LedgerEvent event) {

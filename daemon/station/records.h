@@ -13,6 +13,7 @@
 #include "loop/scope.h"
 #include "loop/signal.h"
 #include "station/counters.h"
+#include "station/view.h"
 #include "wire/wire.h"
 
 namespace gangd {
@@ -34,6 +35,9 @@ class Records {
 
   Ledger& ledger() { return ledger_; }
   const LedgerCounts& counts() const { return counts_; }
+
+  // The FAILs that the life before left, and nobody has acknowledged.
+  Task<Result<std::vector<AttemptOutcome>>> unacknowledged_fails();
 
   // Tries once. An error: nobody may act as if it had happened.
   Task<Result<EventId>> append(LedgerEvent event);
@@ -75,6 +79,7 @@ class Records {
   std::set<EventId> alive_;                    // jobs and attempts of this life that have not ended
   std::vector<const LedgerEvent*> insisting_;  // what append_surely() works on
   std::map<std::string, std::uint64_t> pool_next_;
+  std::vector<FailedAttempt> unacknowledged_;
   std::map<std::string, std::string> units_;  // in work, to the slot
   LedgerCounts counts_;
 };

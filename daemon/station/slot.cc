@@ -13,12 +13,13 @@ using namespace std::chrono_literals;
 
 constexpr Duration kPrepareLimit = 30s;
 constexpr Duration kOpenLimit = 10s;
+constexpr std::string_view kAcknowledgeFirst =
+    "another board is in the slot: acknowledge the FAIL of the one before it first";
 
 }  // namespace
 
 Slot::Slot(Floor& floor, SlotConfig config) : floor_(floor), config_(std::move(config)) {
-  view_.name = config_.name;
-  view_.path = config_.path.to_string();
+  view_ = blank_view();
 }
 
 Slot::~Slot() {
@@ -49,27 +50,46 @@ void Slot::wait_for_board(const UsbDevice* device, Job* job) {
     view_.job = id;
     shown();
   }
-  if (device == nullptr) {
-    if (view_.state == SlotState::kEmpty) return;
-    // A board that was pulled in the middle must not take its verdict along unseen.
-    if (view_.state == SlotState::kEnded && !seen_since_end_) return;
-    forget_board();
-    shown();
-    return;
-  }
+  if (device == nullptr) return empty_slot();
   // A verdict stands until its board has gone, or another job wants the board.
   const bool is_done = device->arrival == done_arrival_;
   seen_since_end_ |= is_done && !pulled_;
+  // Begun anew at once, a FAIL would be gone before anybody saw it, and the wrong board of the two
+  // could go on down the line. So the next one waits, and begins when it is acknowledged.
+  if (view_.acknowledgement == Acknowledgement::kWanted) {
+    set_state(SlotState::kEnded, is_done ? "" : std::string(kAcknowledgeFirst));
+    return;
+  }
   if (is_done && (job == nullptr || job->view.id == done_job_)) return;
   // Whatever becomes of this board, a verdict that is still there is not its own.
   if (view_.state == SlotState::kEnded) forget_board();
   if (is_due(*device, job)) begin(*device, *job);
 }
 
+void Slot::empty_slot() {
+  if (view_.state == SlotState::kEmpty) return;
+  if (view_.acknowledgement == Acknowledgement::kWanted) {
+    set_state(SlotState::kEnded, "");
+    return;
+  }
+  // A board that was pulled in the middle must not take its verdict along unseen.
+  const bool is_seen = seen_since_end_ || view_.acknowledgement == Acknowledgement::kGiven;
+  if (view_.state == SlotState::kEnded && !is_seen) return;
+  forget_board();
+  shown();
+}
+
+SlotView Slot::blank_view() const {
+  SlotView view;
+  view.name = config_.name;
+  view.path = config_.path.to_string();
+  view.row = config_.row;
+  view.column = config_.column;
+  return view;
+}
+
 void Slot::forget_board() {
-  SlotView empty;
-  empty.name = config_.name;
-  empty.path = config_.path.to_string();
+  SlotView empty = blank_view();
   empty.job = view_.job;
   empty.revision = view_.revision;
   view_ = std::move(empty);
@@ -193,28 +213,11 @@ AttemptEnded Slot::end_of_attempt() const {
 }
 
 void Slot::finish(const AttemptEnded& end, EventId event) {
-  const AttemptStarted& started = unit_->started();
-  AttemptOutcome outcome;
-  outcome.attempt = end.attempt;
-  outcome.event = event;
-  outcome.slot = name();
-  outcome.uid = started.uid;
-  outcome.numbers = started.numbers;
-  outcome.verdict = end.verdict;
-  outcome.reason = end.reason;
-  outcome.step = end.step;
-  outcome.duration_us = end.duration_us;
-  outcome.expected = job_->recipe->image().extents();
-  outcome.expected.insert(outcome.expected.end(), started.unit_extents.begin(),
-                          started.unit_extents.end());
-  outcome.measured = end.measured;
-  outcome.proof = end.proof;
-  outcome.loader = end.loader;
-  outcome.bytes_found_same = end.bytes_found_same;
-  outcome.bytes_found_blank = end.bytes_found_blank;
   floor_.counters.count({job_->view.product, name(), end.verdict,
                          attempt_.error ? attempt_.error->code() : Code::kCancelled, took_,
                          attempt_.bytes_written, end.bytes_found_same, end.bytes_found_blank});
+  AttemptOutcome outcome =
+      make_outcome(unit_->started(), job_->recipe->image().extents(), end, event);
   switch (end.verdict) {
     case Verdict::kPass:
       ++job_->view.passed;
@@ -227,12 +230,41 @@ void Slot::finish(const AttemptEnded& end, EventId event) {
       break;
   }
   job_->slots_done.insert(name());
-  view_.attempt = end.attempt;
-  view_.uid = started.uid;
-  view_.numbers = started.numbers;
+  show(std::move(outcome));
+}
+
+void Slot::show(AttemptOutcome outcome) {
+  const Verdict verdict = outcome.verdict;
+  if (verdict == Verdict::kFail && floor_.fails_are_acknowledged) {
+    view_.acknowledgement = Acknowledgement::kWanted;
+  }
+  view_.attempt = outcome.attempt;
+  view_.uid = outcome.uid;
+  view_.numbers = outcome.numbers;
   view_.outcome = std::move(outcome);
   set_state(SlotState::kEnded, "");
-  floor_.fixture.show(name(), end.verdict);
+  floor_.fixture.show(name(), verdict);
+}
+
+void Slot::restore(AttemptOutcome outcome) {
+  show(std::move(outcome));
+}
+
+Status Slot::shows_fail(EventId attempt) const {
+  if (view_.outcome && view_.outcome->attempt == attempt &&
+      view_.outcome->verdict == Verdict::kFail) {
+    return {};
+  }
+  return Error(Code::kNotFound, "slot {} does not show a FAIL of attempt {}: look at it again",
+               name(), attempt.to_string());
+}
+
+void Slot::acknowledge(EventId attempt) {
+  if (!shows_fail(attempt) || view_.acknowledgement == Acknowledgement::kGiven) return;
+  view_.acknowledgement = Acknowledgement::kGiven;
+  view_.hint.clear();
+  shown();
+  floor_.look();
 }
 
 void Slot::set_state(SlotState state, std::string hint) {

@@ -30,6 +30,8 @@ struct Floor {
   // Records that are being made: never cancelled, for every attempt stays on record.
   Scope& recording;
   StationCounters& counters;
+  // A FAIL stands until somebody acknowledges it.
+  bool fails_are_acknowledged;
   // The view has changed; `look`: and the slots must be looked at again.
   std::function<void()> shown;
   std::function<void()> look;
@@ -45,6 +47,14 @@ class Slot {
   // attempt when one is due. Called by one task only, in which the attempts then run.
   void look(const UsbDevice* device, Job* job);
 
+  // A FAIL of the life before that nobody has acknowledged stands here again.
+  void restore(AttemptOutcome outcome);
+  // kNotFound: it shows no such FAIL (any more).
+  Status shows_fail(EventId attempt) const;
+  // Somebody has seen this attempt's FAIL, and that is durable. Another than the one shown:
+  // nothing.
+  void acknowledge(EventId attempt);
+
   const std::string& name() const { return config_.name; }
   const UsbPath& path() const { return config_.path; }
   const SlotView& view() const { return view_; }
@@ -54,6 +64,7 @@ class Slot {
   enum class Phase { kIdle, kWorking, kWorked, kRecording };
 
   void wait_for_board(const UsbDevice* device, Job* job);
+  void empty_slot();
   // What is shown of the last board, and its lamp.
   void forget_board();
   bool is_due(const UsbDevice& device, const Job* job);
@@ -64,6 +75,8 @@ class Slot {
   Task<> record();
   AttemptEnded end_of_attempt() const;
   void finish(const AttemptEnded& end, EventId event);
+  void show(AttemptOutcome outcome);
+  SlotView blank_view() const;
   void set_state(SlotState state, std::string hint);
   void shown();
 

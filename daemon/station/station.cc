@@ -49,6 +49,7 @@ Station::Station(Loop& loop, Usb& usb, Ledger& ledger, MesLink& mes, Fixture& fi
              fixture,
              recording_,
              counters_,
+             config_.fails_are_acknowledged,
              [this] { shown(); },
              [this] { look(); }} {
   for (const SlotConfig& slot : config_.slots) {
@@ -61,6 +62,7 @@ Station::~Station() = default;
 Task<Status> Station::start() {
   counters_.began = loop_.utc_now();
   CO_TRY_STATUS(co_await records_.open(version_));
+  CO_TRY_STATUS(co_await restore_fails());
   watching_.spawn("slots", watch_slots());
   watching_.spawn("bus", watch_bus());
   watching_.spawn("products", watch_products());
@@ -82,6 +84,17 @@ Task<> Station::stop() {
 Task<Status> Station::all_jobs_ended() {
   while (std::ranges::any_of(jobs_, [](const auto& job) { return job->view.running; })) {
     CO_TRY_STATUS(co_await shown_.wait());
+  }
+  co_return Status();
+}
+
+// Whoever killed gangd has not seen them by that.
+Task<Status> Station::restore_fails() {
+  if (!config_.fails_are_acknowledged) co_return Status();
+  CO_TRY(std::vector<AttemptOutcome> outcomes, co_await records_.unacknowledged_fails());
+  for (AttemptOutcome& outcome : outcomes) {
+    // A slot that was taken out of the station's file has nobody who could acknowledge.
+    if (const auto slot = find_slot(outcome.slot)) (*slot)->restore(std::move(outcome));
   }
   co_return Status();
 }
@@ -272,6 +285,36 @@ Task<Status> Station::stop_job(StopJob order) {
     }
     CO_TRY_STATUS(co_await shown_.wait());
   }
+}
+
+Result<Slot*> Station::find_slot(const std::string& name) const {
+  const auto found =
+      std::ranges::find_if(slots_, [&name](const auto& slot) { return slot->name() == name; });
+  if (found != slots_.end()) return found->get();
+  return Error(Code::kNotFound, "there is no slot \"{}\"", name);
+}
+
+Task<Status> Station::acknowledge(AcknowledgeSlot order) {
+  CO_TRY_STATUS(check_request(order.request));
+  CO_TRY(Slot* const slot, find_slot(order.slot));
+  CO_TRY(const std::optional<Entry> previous, co_await records_.ledger().request(order.request));
+  if (previous) {
+    const auto* seen = std::get_if<AttemptAcknowledged>(&previous->event);
+    if (seen == nullptr || seen->attempt != order.attempt) {
+      co_return Error(Code::kInvalid,
+                      "request \"{}\" was another order ({}): give each order a request_id of its "
+                      "own",
+                      order.request, previous->id.to_string());
+    }
+  } else {
+    CO_TRY_STATUS(slot->shows_fail(order.attempt));
+    if (slot->view().acknowledgement == Acknowledgement::kGiven) co_return Status();
+    const auto event =
+        co_await records_.append(AttemptAcknowledged{order.attempt, order.request, order.role});
+    if (!event) co_return event.error();
+  }
+  slot->acknowledge(order.attempt);
+  co_return Status();
 }
 
 Job* Station::find_job(EventId id) {

@@ -44,6 +44,14 @@ struct StopJob {
   EventId job;
 };
 
+// Somebody has seen that `attempt` failed in `slot`.
+struct AcknowledgeSlot {
+  std::string request;
+  std::string role;
+  std::string slot;
+  EventId attempt;
+};
+
 class Station {
  public:
   // Everything that is passed must outlive it.
@@ -64,6 +72,10 @@ class Station {
   // Success also when it has ended already. Returns when its attempts have.
   Task<Status> stop_job(StopJob order);
 
+  // kNotFound: the slot does not show this FAIL. Success also when it was acknowledged already.
+  // Durable when it returns.
+  Task<Status> acknowledge(AcknowledgeSlot order);
+
   StationView view() const;
   std::vector<SlotView> slots() const;
   // Of this life of the daemon, the newest last; older ones are in the ledger.
@@ -78,6 +90,7 @@ class Station {
   Task<Status> changed(std::uint64_t seen);
 
  private:
+  Task<Status> restore_fails();
   Task<> watch_slots();
   Task<> watch_bus();
   Task<> watch_products();
@@ -93,6 +106,7 @@ class Station {
   Job& add_job(EventId id, const StartJob& order, std::unique_ptr<Recipe> recipe);
   Job* find_job(EventId id);
   Job* job_of_slot(const std::string& slot);
+  Result<Slot*> find_slot(const std::string& name) const;
   void shown();
   void look();
 

@@ -9,6 +9,7 @@ namespace gangd {
 namespace {
 
 constexpr std::size_t kNameBytesMax = 64;
+constexpr std::int64_t kLinesMax = 64;  // of a fixture
 constexpr std::int64_t kPortMax = 65535;
 constexpr std::int64_t kWebPort = 8484;
 
@@ -34,6 +35,11 @@ Result<SlotConfig> parse_slot(TomlTable& table) {
     return table.error_at("path", "\"path\" must name a port, as 0000:00:14.0/2.4 does");
   }
   slot.path = *std::move(parsed);
+  TRY(const std::int64_t row, table.integer_or("row", 1, kLinesMax, 0));
+  TRY(const std::int64_t column, table.integer_or("column", 1, kLinesMax, 0));
+  if ((row == 0) != (column == 0)) return table.error("\"row\" and \"column\" go together");
+  slot.row = static_cast<int>(row);
+  slot.column = static_cast<int>(column);
   TRY_STATUS(table.finish());
   return slot;
 }
@@ -44,6 +50,7 @@ Result<std::vector<SlotConfig>> parse_slots(TomlTable& station) {
   std::vector<SlotConfig> slots;
   std::map<std::string, std::string> names;  // to the path
   std::map<std::string, std::string> paths;  // to the name
+  std::map<std::pair<int, int>, std::string> places;
   for (TomlTable& table : tables) {
     TRY(SlotConfig slot, parse_slot(table));
     const std::string path = slot.path.to_string();
@@ -54,9 +61,20 @@ Result<std::vector<SlotConfig>> parse_slots(TomlTable& station) {
     if (!names.emplace(slot.name, path).second) {
       return table.error_at("name", fmt::format("there are two slots \"{}\"", slot.name));
     }
+    const auto [other, is_new] = places.emplace(std::pair(slot.row, slot.column), slot.name);
+    if (!is_new && slot.row != 0) {
+      return table.error_at(
+          "row", fmt::format("slot \"{}\" lies at this row and column already", other->second));
+    }
     slots.push_back(std::move(slot));
   }
   return slots;
+}
+
+Result<bool> parse_acknowledge(TomlTable& station) {
+  TRY(const std::string what, station.text_or("acknowledge", "nothing"));
+  if (what == "fail" || what == "nothing") return what == "fail";
+  return station.error_at("acknowledge", "\"acknowledge\" is \"fail\" or \"nothing\"");
 }
 
 Result<std::optional<WebConfig>> parse_web(TomlTable& station,
@@ -92,6 +110,7 @@ Result<StationConfig> parse_station(std::string_view text, const std::string& fi
   TRY(config.sockets, path_of("sockets", "/run/gangd"));
   TRY(config.products, path_of("products", "products"));
   TRY(config.slots, parse_slots(table));
+  TRY(config.fails_are_acknowledged, parse_acknowledge(table));
   TRY(config.web, parse_web(table, folder));
   TRY_STATUS(table.finish());
   return config;

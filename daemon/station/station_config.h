@@ -14,6 +14,9 @@ namespace gangd {
 struct SlotConfig {
   std::string name;  // as it is written on the fixture
   UsbPath path;
+  // Where it lies in the fixture, from 1 at the top left; 0: nobody said.
+  int row = 0;
+  int column = 0;
 };
 
 struct WebConfig {
@@ -28,7 +31,8 @@ struct StationConfig {
   std::string sockets;      // folder
   std::string products;     // folder
   std::vector<SlotConfig> slots;
-  std::optional<WebConfig> web;  // nothing: no floor page
+  bool fails_are_acknowledged = false;  // a FAIL stands until somebody has seen it
+  std::optional<WebConfig> web;         // nothing: no floor page
 };
 
 // `file` is where the text is from: relative paths in it begin at its folder. Bytes from anywhere

@@ -23,6 +23,15 @@ enum class SlotState {
 
 std::string_view slot_state_name(SlotState state);
 
+// Whether somebody must say, or has said, that the slot's FAIL was seen.
+enum class Acknowledgement {
+  kNone,
+  kWanted,  // until then the verdict stands, and the slot takes no board
+  kGiven,
+};
+
+std::string_view acknowledgement_name(Acknowledgement acknowledgement);
+
 // A verdict, and what led to it. Exists only when its event is durable.
 struct AttemptOutcome {
   EventId attempt;
@@ -31,6 +40,7 @@ struct AttemptOutcome {
   std::string uid;
   std::vector<UnitNumber> numbers;
   Verdict verdict = Verdict::kUnknown;
+  std::string code;    // as in the record; empty with PASS
   std::string reason;  // for a person; empty with PASS
   std::string step;
   std::uint64_t duration_us = 0;
@@ -41,6 +51,10 @@ struct AttemptOutcome {
   std::uint64_t bytes_found_same = 0;
   std::uint64_t bytes_found_blank = 0;
 };
+
+// `event`: of the end. `image`: what is the same in every unit.
+AttemptOutcome make_outcome(const AttemptStarted& started, const std::vector<Extent>& image,
+                            const AttemptEnded& end, EventId event);
 
 struct SlotView {
   std::string name;
@@ -55,7 +69,10 @@ struct SlotView {
   std::uint64_t bytes_done = 0;  // of the step
   std::uint64_t bytes_total = 0;
   std::optional<AttemptOutcome> outcome;  // with kEnded
-  std::uint64_t revision = 0;             // grows with each change of this slot
+  Acknowledgement acknowledgement = Acknowledgement::kNone;
+  int row = 0;  // where the slot lies in the fixture, from 1 at the top left; 0: nobody said
+  int column = 0;
+  std::uint64_t revision = 0;  // grows with each change of this slot
 };
 
 struct JobView {

@@ -47,6 +47,7 @@ std::string to_json(const AttemptOutcome& outcome) {
       .text("uid", outcome.uid)
       .json("numbers", to_json(outcome.numbers))
       .text("verdict", verdict_name(outcome.verdict))
+      .text("code", outcome.code)
       .text("reason", outcome.reason)
       .text("step", outcome.step)
       .number("duration_us", outcome.duration_us)
@@ -81,7 +82,10 @@ std::string to_json(const SlotView& view) {
       .json("numbers", to_json(view.numbers))
       .text("step", view.step)
       .number("bytes_done", view.bytes_done)
-      .number("bytes_total", view.bytes_total);
+      .number("bytes_total", view.bytes_total)
+      .text("acknowledgement", acknowledgement_name(view.acknowledgement))
+      .number("row", static_cast<std::uint64_t>(view.row))
+      .number("column", static_cast<std::uint64_t>(view.column));
   if (view.outcome) slot.json("outcome", to_json(*view.outcome));
   return slot.end();
 }
@@ -114,6 +118,7 @@ std::string to_json(const AttemptRow& row) {
       .json("expected", to_json(expected));
   if (!row.end) return attempt.end();
   return attempt.text("verdict", verdict_name(row.end->verdict))
+      .text("code", row.end->code)
       .text("reason", row.end->reason)
       .text("step", row.end->step)
       .number("duration_us", row.end->duration_us)

@@ -109,8 +109,13 @@ std::string Feed::shown() {
   std::string text;
   std::vector<std::string> jobs;
   for (const JobView& job : station_.jobs()) jobs.push_back(to_json(job));
-  std::string station =
-      JsonObject().json("station", to_json(station_.view())).json("jobs", json_array(jobs)).end();
+  std::vector<std::string> names;
+  for (const SlotView& slot : station_.slots()) names.push_back(json_string(slot.name));
+  std::string station = JsonObject()
+                            .json("station", to_json(station_.view()))
+                            .json("jobs", json_array(jobs))
+                            .json("slots", json_array(names))
+                            .end();
   if (station != station_sent_) text += event_text("station", station);
   station_sent_ = std::move(station);
   for (const SlotView& slot : station_.slots()) {

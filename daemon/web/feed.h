@@ -1,7 +1,7 @@
 // Feed: what one page is told, as server-sent events: the newest of what is shown, every event of
 // the ledger, and a beat, so that a page knows when it hears nothing any more.
 //
-//   station  the station and its jobs, when they change
+//   station  the station, its jobs and the names of its slots in order, when they change
 //   slot     a slot, when it changes; older ones are skipped
 //   ledger   an event of the ledger, with its token as id: none is skipped, also after a pause
 //   reset    the token that the page went on from is of another ledger: it begins anew

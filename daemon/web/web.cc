@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "ledger/canonical_json.h"
 #include "loop/sleep.h"
 #include "web/convert.h"
 #include "web/feed.h"
@@ -19,6 +20,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::string_view kJson = "application/json";
+// Whoever stands at the station.
+constexpr std::string_view kRole = "operator";
 // Between two attempts to make the last clients go.
 constexpr Duration kStopPause = 20ms;
 
@@ -40,6 +43,20 @@ Task<Result<WebAnswer>> show_metrics(Station& station) {
       render_metrics(station.view(), station.slots(), station.jobs(), station.counters())};
 }
 
+// { "request_id": ..., "slot": ..., "attempt": ... }
+Task<Result<WebAnswer>> acknowledge(Station& station, WebRequest request) {
+  CO_TRY(const Json body, parse_json(request.body));
+  const auto text = [&body](std::string_view name) {
+    const Json* member = body.find(name);
+    const auto* held = member == nullptr ? nullptr : std::get_if<std::string>(&member->value);
+    return held == nullptr ? std::string() : *held;
+  };
+  CO_TRY(const EventId attempt, EventId::parse(text("attempt")));
+  CO_TRY_STATUS(co_await station.acknowledge(
+      {text("request_id"), std::string(kRole), text("slot"), attempt}));
+  co_return WebAnswer{std::string(kJson), "{}"};
+}
+
 }  // namespace
 
 // The table of what is served beside the pages and the stream.
@@ -51,6 +68,8 @@ std::vector<Route> Web::make_routes() {
        [this](WebRequest request) { return find_units(calls_, std::move(request)); }},
       {WebMethod::kGet, "/api/unit",
        [this](WebRequest request) { return show_unit(calls_, std::move(request)); }},
+      {WebMethod::kPost, "/api/acknowledge",
+       [this](WebRequest request) { return acknowledge(station_, std::move(request)); }},
   };
 }
 

@@ -47,6 +47,31 @@ class JobTest(LineTest):
         rack("plug", port)
         rack("slow", port, "off")
 
+    def test_a_fail_that_must_be_seen_stands_until_somebody_says_so(self):
+        self.line.write_config(head='acknowledge = "fail"')
+        self.line.start()
+        port = rack_ports()[0]
+        rack("skip", port, "20")  # a page: to skip the erase of a blank block does no harm
+        self.assertEqual(self.line.run_job("--slot", "1")[0], 1)
+        rack("unplug", port)
+        self.line.kill()
+        self.line.start()
+        slot = self.line.slots()[0]
+        self.assertEqual((slot["state"], slot["acknowledgement"]),
+                         ("SLOT_STATE_ENDED", "ACKNOWLEDGEMENT_WANTED"))
+        self.assertIn("holds something else", slot["outcome"]["reason"])
+        seen = self.line.ctl("acknowledge", "1")
+        self.assertEqual(seen.returncode, 0, seen.stderr)
+        until(lambda: self.line.slots()[0]["state"] == "SLOT_STATE_EMPTY", "the slot is free")
+        self.assertEqual(self.line.ctl("acknowledge", "1").returncode, 3)
+        records = [event for event in self.line.events()
+                   if event["type"] == "attempt_acknowledged"]
+        self.assertEqual([event["event"]["role"] for event in records], ["operator"])
+        self.assertEqual([event["event"]["attempt"] for event in records], [slot["attempt"]])
+        self.assertEqual(self.line.stop(), 0)
+        self.line.verify()
+        rack("plug", port)
+
     def test_a_chip_that_lies_fails(self):
         self.line.start()
         rack("skip", rack_ports()[0], "3")

@@ -197,8 +197,9 @@ Task<Status> Factory::start() {
   CHECK(life_ == nullptr);
   StationConfig config;
   config.name = "line-1";
+  config.fails_are_acknowledged = options_.fails_are_acknowledged;
   for (int board = 0; board < boards(); ++board) {
-    config.slots.push_back({slot(board), place(board)});
+    config.slots.push_back({.name = slot(board), .path = place(board)});
   }
   life_ = std::make_unique<Life>(*this, std::move(config));
   co_return co_await life_->station.start();

@@ -74,6 +74,7 @@ class Factory {
     SimDisk::Faults disk;
     bool incoming_fresh = false;
     std::string part = "MX25R6435F";
+    bool fails_are_acknowledged = false;
   };
 
   Factory(Loop& loop, SimPort& port, std::uint64_t seed, Options options);

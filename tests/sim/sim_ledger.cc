@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 
 #include "loop/offload.h"
 #include "loop/sleep.h"
@@ -35,7 +36,30 @@ void follow(LedgerState& state, const Entry& entry) {
   }
 }
 
+// What the SQL of the real one asks for, in other words.
+std::vector<FailedAttempt> find_unacknowledged(const std::vector<Entry>& entries) {
+  std::map<std::string, EventId> newest;  // attempt of each slot
+  std::map<EventId, EventId> failed;      // its end, while nobody has said that it was seen
+  for (const Entry& entry : entries) {
+    if (const auto* start = std::get_if<AttemptStarted>(&entry.event)) {
+      newest[start->slot] = entry.id;
+    }
+    const auto* end = std::get_if<AttemptEnded>(&entry.event);
+    if (end != nullptr && end->verdict == Verdict::kFail) failed[end->attempt] = entry.id;
+    if (const auto* seen = std::get_if<AttemptAcknowledged>(&entry.event)) {
+      failed.erase(seen->attempt);
+    }
+  }
+  std::vector<FailedAttempt> found;
+  for (const auto& [slot, attempt] : newest) {
+    const auto end = failed.find(attempt);
+    if (end != failed.end()) found.push_back({attempt, end->second});
+  }
+  return found;
+}
+
 const std::string* request_of(const LedgerEvent& event) {
+  if (const auto* seen = std::get_if<AttemptAcknowledged>(&event)) return &seen->request;
   if (const auto* start = std::get_if<JobStarted>(&event)) return &start->request;
   if (const auto* end = std::get_if<JobEnded>(&event)) return &end->request;
   return nullptr;
@@ -98,6 +122,7 @@ Result<LedgerState> SimLedger::open_now(UtcTime now) {
   if (disk_.entries_.empty()) TRY_STATUS(write({LedgerBegan{station_, key_.public_key()}}, now));
   LedgerState state;
   for (const Entry& entry : disk_.entries_) follow(state, entry);
+  state.unacknowledged = find_unacknowledged(disk_.entries_);
   return state;
 }
 

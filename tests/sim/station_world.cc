@@ -29,6 +29,7 @@ Factory::Options options_of(Prng& dice) {
   options.refusals = dice.below(50);
   options.disk = {dice.below(100), dice.below(50)};
   options.incoming_fresh = dice.chance(500);
+  options.fails_are_acknowledged = dice.chance(500);
   constexpr std::array kParts = {"MX66UW1G45G", "MX25UW25645G", "MX25LM51245G", "MT25QL512ABB",
                                  "MT25TL01G",   "MX25R6435F",   "IS25LP064A",   "W25Q128JV"};
   options.part = kParts[dice.below(kParts.size())];
@@ -115,12 +116,30 @@ class BadDay {
     co_await start_job();
   }
 
+  // Somebody looks at a slot, and says so if it has failed.
+  Task<> acknowledge(int board) {
+    const SlotView slot = view(board);
+    if (slot.acknowledgement != Acknowledgement::kWanted) co_return;
+    world_.note("slot {}: its FAIL is acknowledged", slot.name);
+    AcknowledgeSlot order;
+    order.request = fmt::format("r-{}", ++requests_);
+    order.role = "operator";
+    order.slot = slot.name;
+    order.attempt = *slot.attempt;
+    Status seen = co_await factory_.station().acknowledge(order);
+    while (!seen) {
+      world_.note("not acknowledged: {}", seen.error().message());
+      (void)co_await sleep_for(3s);
+      seen = co_await factory_.station().acknowledge(order);
+    }
+  }
+
   // --- what goes wrong
 
   Task<> make_trouble() {
     const int board = any_board();
     const std::uint64_t operation = world_.dice().below(60);
-    switch (world_.dice().below(14)) {
+    switch (world_.dice().below(15)) {
       case 0:
         world_.note("board {} is pulled and put back", board);
         hands_.spawn("replug", replug(board));
@@ -169,6 +188,9 @@ class BadDay {
       case 12:
         world_.note("board {} is write-protected for a while", board);
         hands_.spawn("protect", protect(board));
+        break;
+      case 13:
+        co_await acknowledge(board);
         break;
       default:
         world_.note("flash operation {} of board {} never ends", operation, board);
@@ -226,7 +248,10 @@ class BadDay {
       for (int replugs = 0; !has_passed(board); ++replugs) {
         world_.promise(replugs < kReplugsMax, "a healthy board passes after a few plug-ins");
         if (replugs == kReplugsMax) break;
-        co_await replug(board);
+        factory_.bus().unplug(place(board));
+        (void)co_await sleep_for(world_.dice().between(1ms, 5s));
+        co_await acknowledge(board);
+        factory_.bus().plug(place(board));
         CO_TRY_STATUS(co_await ended(board));
       }
     }
@@ -247,6 +272,7 @@ class BadDay {
       const SlotView slot = view(board);
       began |= slot.state == SlotState::kRunning || slot.state == SlotState::kRecording;
       if (began && slot.state == SlotState::kEnded) co_return Status();
+      if (slot.acknowledgement == Acknowledgement::kWanted) co_return Status();
       CO_TRY_STATUS(co_await factory_.station().changed(factory_.station().revision()));
     }
   }
@@ -265,6 +291,7 @@ class BadDay {
       world_.promise(world_.loop().now() - running_since_[board] <= kAttemptMax,
                      "a verdict in bounded time");
     }
+    check_fail_stands(board, slot);
     const auto& lamps = factory_.fixture().lamps;
     const auto lamp = lamps.find(slot.name);
     world_.promise(slot.outcome.has_value() == (slot.state == SlotState::kEnded) &&
@@ -285,6 +312,21 @@ class BadDay {
         "PASS only if the chip holds the right bytes");
     world_.promise(worn_.contains(board) || factory_.is_firm(board),
                    "PASS only on cells that were erased to the end");
+  }
+
+  void check_fail_stands(int board, const SlotView& slot) {
+    std::optional<EventId>& unseen = unseen_[board];
+    const bool is_wanted = slot.acknowledgement == Acknowledgement::kWanted;
+    if (unseen && (!is_wanted || slot.attempt != unseen)) {
+      world_.promise(std::ranges::any_of(factory_.disk().entries(),
+                                         [&](const Entry& entry) {
+                                           const auto* seen =
+                                               std::get_if<AttemptAcknowledged>(&entry.event);
+                                           return seen != nullptr && seen->attempt == *unseen;
+                                         }),
+                     "a FAIL stands until it is acknowledged, also over a kill");
+    }
+    unseen = is_wanted ? slot.attempt : std::nullopt;
   }
 
   const Entry* durable(EventId id) {
@@ -328,6 +370,7 @@ class BadDay {
   bool is_disk_well_ = true;
   std::set<EventId> shown_;
   std::map<int, Instant> running_since_;
+  std::map<int, std::optional<EventId>> unseen_;  // attempts that failed and nobody has seen
   std::set<int> worn_;
 };
 

@@ -69,6 +69,7 @@ inline std::vector<LedgerEvent> sample_events() {
           attempt_started({1, 2}, "00aa", 7),
           attempt_ended({1, 3}, Verdict::kPass),
           attempt_ended({1, 3}, Verdict::kUnknown),
+          AttemptAcknowledged{{1, 3}, "r-2", "operator"},
           JobEnded{{1, 2}, "", "gangd", "interrupted"}};
 }
 

@@ -59,6 +59,41 @@ TEST(StationConfig, ASlotIsAPort) {
             "/etc/gangd/station.toml:4: \"path\" must name a port, as 0000:00:14.0/2.4 does");
 }
 
+// The page shows slots as they lie; two in one place would hide one.
+TEST(StationConfig, SlotsLieInTheFixtureOrNobodySaidHow) {
+  const std::string first = slot("1", "0000:00:14.0/1") + "row = 1\ncolumn = 2\n";
+  const std::string second = slot("2", "0000:00:14.0/2");
+  const auto config = parse_station(kHead + first + second, "station.toml");
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->slots[0].row, 1);
+  EXPECT_EQ(config->slots[0].column, 2);
+  EXPECT_EQ(config->slots[1].row, 0);
+  EXPECT_EQ(fault(kHead + first + second + "row = 1\ncolumn = 2\n"),
+            "/etc/gangd/station.toml:10: slot \"1\" lies at this row and column already");
+  EXPECT_NE(fault(kHead + second + "row = 1\n").find("go together"), std::string::npos);
+  EXPECT_NE(fault(kHead + second + "row = 0\ncolumn = 1\n").find(":5:"), std::string::npos);
+}
+
+TEST(StationConfig, ThereIsAFloorPageIfItSaysSo) {
+  const std::string rest = slot("1", "0000:00:14.0/1");
+  EXPECT_FALSE(parse_station(kHead + rest, "station.toml")->web);
+  const auto config =
+      parse_station(kHead + "[web]\npages = \"floor\"\n" + rest, "/etc/gangd/station.toml");
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->web->port, 8484);
+  EXPECT_EQ(config->web->pages, "/etc/gangd/floor");
+  EXPECT_NE(fault(kHead + "[web]\nport = 65536\n" + rest).find(":3:"), std::string::npos);
+  EXPECT_NE(fault(kHead + "[web]\nhost = \"0.0.0.0\"\n" + rest).find(":3:"), std::string::npos);
+}
+
+TEST(StationConfig, AFailIsAcknowledgedIfItSaysSo) {
+  const std::string rest = slot("1", "0000:00:14.0/1");
+  EXPECT_FALSE(parse_station(kHead + rest, "station.toml")->fails_are_acknowledged);
+  EXPECT_TRUE(parse_station(kHead + "acknowledge = \"fail\"\n" + rest, "station.toml")
+                  ->fails_are_acknowledged);
+  EXPECT_NE(fault(kHead + "acknowledge = \"yes\"\n" + rest).find(":2:"), std::string::npos);
+}
+
 TEST(StationConfig, MistakesHaveALine) {
   EXPECT_NE(fault(kHead).find("[[slot]]"), std::string::npos);
   EXPECT_NE(fault(slot("1", "0000:00:14.0/1")).find("\"name\" is missing"), std::string::npos);

@@ -20,9 +20,12 @@ using namespace std::chrono_literals;
 class StationTest : public testing::Test {
  protected:
   // Runs `test` in a factory whose two boards are plugged in and whose gangd is started.
-  void run(const std::function<Task<>(sim::Factory&)>& test) {
+  void run(const std::function<Task<>(sim::Factory&)>& test, bool acknowledge = false) {
     const auto body = [&]() -> Task<> {
-      sim::Factory factory(world_.loop, world_.port, 1, {2, 3000, 0, 0, {}, false});
+      sim::Factory::Options options;
+      options.image_bytes = 3000;
+      options.fails_are_acknowledged = acknowledge;
+      sim::Factory factory(world_.loop, world_.port, 1, options);
       for (int board = 0; board < 2; ++board) factory.bus().plug(factory.place(board));
       EXPECT_TRUE(co_await factory.start());
       co_await test(factory);
@@ -151,6 +154,90 @@ TEST_F(StationTest, ABoardThatIsPutBackIsProgrammedAgainWithItsSerial) {
     EXPECT_EQ(factory.station().slots()[0].numbers, numbers);
     EXPECT_NE(factory.station().slots()[0].attempt, attempt);
   });
+}
+
+// Fails the board of slot 1, by pulling it while it is erased.
+Task<> fail_first_board(sim::Factory& factory) {
+  Station& station = factory.station();
+  while (station.slots()[0].step != "erase") (void)co_await station.changed(station.revision());
+  factory.bus().unplug(factory.place(0));
+  while (station.slots()[0].state != SlotState::kEnded) {
+    (void)co_await station.changed(station.revision());
+  }
+}
+
+// The next board, put in at once, would wipe the FAIL away before anybody looked.
+TEST_F(StationTest, AFailStandsAndTheNextBoardWaitsUntilItIsAcknowledged) {
+  run(
+      [](sim::Factory& factory) -> Task<> {
+        Station& station = factory.station();
+        EXPECT_TRUE(co_await station.start_job(order("r-1", false)));
+        co_await fail_first_board(factory);
+        const EventId attempt = *station.slots()[0].attempt;
+        factory.bus().plug(factory.place(0));
+        (void)co_await sleep_for(60s);
+        EXPECT_EQ(station.slots()[0].attempt, attempt);
+        EXPECT_EQ(station.slots()[0].acknowledgement, Acknowledgement::kWanted);
+        EXPECT_NE(station.slots()[0].hint.find("acknowledge"), std::string::npos);
+        EXPECT_TRUE(co_await station.acknowledge({"a-1", "operator", "1", attempt}));
+        EXPECT_TRUE(co_await station.acknowledge({"a-1", "operator", "1", attempt}));
+        EXPECT_EQ(count<AttemptAcknowledged>(factory), 1);
+        co_await until(factory, [](const SlotView& slot) {
+          return slot.outcome && slot.outcome->verdict == Verdict::kPass;
+        });
+      },
+      true);
+}
+
+TEST_F(StationTest, AFailStandsAgainAfterAKill) {
+  run(
+      [](sim::Factory& factory) -> Task<> {
+        EXPECT_TRUE(co_await factory.station().start_job(order("r-1", false)));
+        co_await fail_first_board(factory);
+        const AttemptOutcome before = *factory.station().slots()[0].outcome;
+        factory.kill();
+        EXPECT_TRUE(co_await factory.start());
+        const SlotView slot = factory.station().slots()[0];
+        EXPECT_EQ(slot.state, SlotState::kEnded);
+        EXPECT_EQ(slot.acknowledgement, Acknowledgement::kWanted);
+        EXPECT_EQ(slot.outcome->event, before.event);
+        EXPECT_EQ(slot.outcome->reason, before.reason);
+        EXPECT_EQ(slot.outcome->expected, before.expected);
+        EXPECT_TRUE(
+            co_await factory.station().acknowledge({"a-1", "operator", "1", before.attempt}));
+        co_await until(factory, [](const auto& view) { return view.state == SlotState::kEmpty; });
+        factory.kill();
+        EXPECT_TRUE(co_await factory.start());
+        EXPECT_EQ(factory.station().slots()[0].state, SlotState::kEmpty);
+      },
+      true);
+}
+
+TEST_F(StationTest, OnlyTheFailThatIsShownIsAcknowledged) {
+  run(
+      [](sim::Factory& factory) -> Task<> {
+        Station& station = factory.station();
+        const auto job = co_await station.start_job(order("r-1", false));
+        co_await fail_first_board(factory);
+        const EventId attempt = *station.slots()[0].attempt;
+        EXPECT_TRUE((co_await station.acknowledge({"", "operator", "1", attempt}))
+                        .failed_with(Code::kInvalid));
+        EXPECT_TRUE((co_await station.acknowledge({"a-1", "operator", "7", attempt}))
+                        .failed_with(Code::kNotFound));
+        EXPECT_TRUE((co_await station.acknowledge({"a-1", "operator", "1", *job}))
+                        .failed_with(Code::kNotFound));
+        EXPECT_TRUE((co_await station.acknowledge({"r-1", "operator", "1", attempt}))
+                        .failed_with(Code::kInvalid));
+        co_await until(factory, [&](const SlotView&) {
+          return station.slots()[1].state == SlotState::kEnded;
+        });
+        // The other slot has passed.
+        EXPECT_TRUE(
+            (co_await station.acknowledge({"a-1", "operator", "2", *station.slots()[1].attempt}))
+                .failed_with(Code::kNotFound));
+        EXPECT_EQ(count<AttemptAcknowledged>(factory), 0);
+      },
+      true);
 }
 
 // Nobody may take the empty place for one that passed.

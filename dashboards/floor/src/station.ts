@@ -1,0 +1,105 @@
+// What gangd tells of itself: daemon/web/convert.cc writes it.
+
+export type Verdict = "PASS" | "FAIL" | "UNKNOWN";
+export type SlotState = "empty" | "foreign" | "waiting" | "running" | "recording" | "ended";
+
+export interface UnitNumber {
+  pool: string;
+  value: string;
+}
+
+export interface Extent {
+  name: string;
+  address: number;
+  size: number;
+  sha256: string;
+}
+
+export interface Outcome {
+  id: string;
+  slot: string;
+  uid: string;
+  numbers: UnitNumber[];
+  verdict: Verdict;
+  code: string;
+  reason: string;
+  step: string;
+  duration_us: number;
+  expected: Extent[];
+  measured: Extent[];
+  proof: string;
+  ended_event: string;
+}
+
+export interface Slot {
+  name: string;
+  path: string;
+  state: SlotState;
+  hint: string;
+  job: string;
+  attempt: string;
+  uid: string;
+  numbers: UnitNumber[];
+  step: string;
+  bytes_done: number;
+  bytes_total: number;
+  acknowledgement: "none" | "wanted" | "given";
+  row: number;
+  column: number;
+  outcome?: Outcome;
+}
+
+export interface Station {
+  name: string;
+  version: string;
+  taking_boards: boolean;
+  trouble: string;
+  products: string[];
+}
+
+export interface Job {
+  id: string;
+  product: string;
+  slots: string[];
+  once: boolean;
+  running: boolean;
+  reason: string;
+  passed: number;
+  failed: number;
+  unknown: number;
+}
+
+// Without `verdict` it is going on.
+export interface Attempt extends Partial<Omit<Outcome, "id" | "slot" | "uid" | "numbers">> {
+  id: string;
+  slot: string;
+  uid: string;
+  numbers: UnitNumber[];
+  job: string;
+  product: string;
+  started_at: string;
+  expected: Extent[];
+  loader_sha256?: string;
+}
+
+export interface Unit {
+  uid: string;
+  numbers: UnitNumber[];
+  last_attempt: string;
+  attempts: number;
+  last_verdict?: Verdict;
+}
+
+export interface LedgerEvent {
+  token: string;
+  record: { at: string; type: string };
+  attempt?: Attempt;
+}
+
+export function serials(numbers: UnitNumber[]): string {
+  return numbers.map((number) => number.value).join(", ");
+}
+
+export function seconds(duration_us: number): string {
+  return `${(duration_us / 1e6).toFixed(1)} s`;
+}
