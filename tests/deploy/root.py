@@ -17,21 +17,36 @@ class NoRoot(Exception):
     """This machine cannot make such a root; says why and what to do."""
 
 
+def has_entered():
+    return "DEPLOY_TEST_ENTERED" in os.environ
+
+
+def check_machine():
+    """NoRoot if this machine or this user cannot do it, before anything has been built."""
+    if os.geteuid() != 0 and shutil.which("sudo") is None:
+        raise NoRoot("needs root, to make a Debian root and install into it: run it as root, or "
+                     "install sudo")
+    may_mount = ["unshare", "--mount", "--net", "true"]
+    if subprocess.run([*as_root(), *may_mount], check=False).returncode != 0:
+        raise NoRoot("root may mount nothing here: run it in a container with CAP_SYS_ADMIN, or on "
+                     "the machine itself")
+    if shutil.which("debootstrap") is None:
+        raise NoRoot("debootstrap is not installed: deploy/install-deps")
+    debian_sources()
+
+
+def as_root():
+    if os.geteuid() == 0:
+        return []
+    return ["sudo", "--preserve-env=http_proxy,https_proxy,no_proxy"]
+
+
 def enter():
     """Runs this program again as root, with mounts of its own."""
-    if os.environ.get("DEPLOY_TEST_ENTERED"):
+    if has_entered():
         return
-    command = ["env", "DEPLOY_TEST_ENTERED=1", "unshare", "--mount", "--propagation", "private",
-               sys.executable, *sys.argv]
-    if os.geteuid() != 0:
-        if shutil.which("sudo") is None:
-            raise NoRoot("needs root, to make a Debian root and install into it: run it as root, "
-                         "or install sudo")
-        command = ["sudo", "--preserve-env=http_proxy,https_proxy,no_proxy", *command]
-    if subprocess.run(["unshare", "--mount", "true"] if os.geteuid() == 0 else ["true"],
-                      check=False, stderr=subprocess.DEVNULL).returncode != 0:
-        raise NoRoot("root may mount nothing here (unshare --mount fails): run it in a container "
-                     "with CAP_SYS_ADMIN, or on the machine itself")
+    command = [*as_root(), "env", "DEPLOY_TEST_ENTERED=1", "unshare", "--mount", "--propagation",
+               "private", sys.executable, *sys.argv]
     os.execvp(command[0], command)
 
 
@@ -68,8 +83,6 @@ def make_base():
     base = CACHE / release
     if (base / ".complete").exists():
         return base
-    if shutil.which("debootstrap") is None:
-        raise NoRoot("debootstrap is not installed: deploy/install-deps")
     shutil.rmtree(base, ignore_errors=True)
     base.mkdir(parents=True)
     print(f"making a root of {release} (once, some minutes)", flush=True)
