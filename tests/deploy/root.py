@@ -87,7 +87,8 @@ def make_base():
     base.mkdir(parents=True)
     print(f"making a root of {release} (once, some minutes)", flush=True)
     try:
-        quiet("debootstrap", "--variant=minbase", "--include=ca-certificates", release, base, site)
+        trust = ["--include=ca-certificates"] if site.startswith("https:") else []
+        quiet("debootstrap", "--variant=minbase", *trust, release, base, site)
     except AssertionError as error:
         raise NoRoot(f"debootstrap cannot make a root here: {error}") from error
     configure(base, sources)
@@ -103,7 +104,8 @@ def configure(base, sources):
     # A mirror behind a proxy, or one that a company's own certificate signs.
     for rule in pathlib.Path("/etc/apt/apt.conf.d").glob("*proxy*"):
         shutil.copy(rule, base / "etc/apt/apt.conf.d")
-    quiet("cp", "--archive", "/etc/ssl/certs/.", base / "etc/ssl/certs")
+    if (base / "etc/ssl/certs").exists():
+        quiet("cp", "--archive", "/etc/ssl/certs/.", base / "etc/ssl/certs")
     # Packages stay for the next run, and nothing is synced to a disk.
     (base / "etc/apt/apt.conf.d/99deploy-test").write_text(
         'Binary::apt-get::APT::Keep-Downloaded-Packages "true";\n'
