@@ -61,7 +61,7 @@ Task<Status> serve(Loop& loop, EpollPort& port, StationConfig config) {
   const auto product_worker = port.start_workers("products", 1);
   ProductFiles products(*product_worker, config.products);
   Station station(loop, *bus, ledger, mes, fixture, products, config, GANGD_VERSION);
-  Api api(loop, station, ledger, config.ledger, config.sockets);
+  Api api(loop, station, ledger, config);
   Web web(loop, station, ledger, config.ledger, config.web);
   Heartbeat heartbeat(loop, station, *supervision.supervisor, supervision.patience);
 

@@ -3,78 +3,31 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <charconv>
 #include <chrono>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <utility>
 
-#include "api/services.h"
+#include "api/door.h"
+#include "api/grpc_log.h"
+#include "api/tcp_files.h"
 #include "loop/offload.h"
 #include "loop/sleep.h"
 
 namespace gangd {
 namespace {
 
-constexpr mode_t kSocketMode = 0660;
+using namespace std::chrono_literals;
+
 // What clients may take for the message that is on its way and for the status, when gangd stops.
 // Who reads does it in milliseconds.
-constexpr Duration kFarewellLimit = std::chrono::seconds(3);
-
-// Connects to whoever listens there: 0, or the reason why nobody could be reached.
-int knock(const sockaddr_un& address) {
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return errno;
-  const bool is_there =
-      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  const int reason = is_there ? 0 : errno;
-  close(fd);
-  return reason;
-}
-
-// gRPC would take the path from whoever listens there. What a dead gangd left is removed.
-Status clear(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return Error(Code::kInvalid,
-                 "socket {}: a socket's path has at most {} characters: choose a "
-                 "shorter folder",
-                 path, sizeof address.sun_path - 1);
-  }
-  std::memcpy(address.sun_path, path.data(), path.size());
-  struct stat found{};
-  if (lstat(path.c_str(), &found) != 0) return {};
-  if (!S_ISSOCK(found.st_mode)) {
-    return Error(Code::kInvalid,
-                 "socket {}: something that is no socket has this name; move it away, or give "
-                 "this station another folder for its sockets",
-                 path);
-  }
-  const int reason = knock(address);
-  if (reason == 0) {
-    return Error(Code::kBusy,
-                 "socket {}: another gangd answers there; end it, or give this station "
-                 "another folder for its sockets",
-                 path);
-  }
-  if (reason != ECONNREFUSED) {
-    return Error(Code::kIo,
-                 "socket {}: {}; it may be in use: remove it if it is not, or give this station "
-                 "another folder for its sockets",
-                 path, std::strerror(reason));
-  }
-  if (unlink(path.c_str()) == 0) return {};
-  return Error(Code::kIo, "socket {}: a dead gangd left it, and it cannot be removed: {}", path,
-               std::strerror(errno));
-}
+constexpr Duration kFarewellLimit = 3s;
+// A certificate that was revoked counts after so long.
+constexpr Duration kCertificatesPause = 5s;
+// Time for whoever makes certificates; and how often the log says so.
+constexpr auto kRenewBefore = std::chrono::days(14);
+constexpr Duration kRemindPause = 24h;
 
 Status make_folder(const std::string& folder) {
   std::error_code fault;
@@ -84,97 +37,70 @@ Status make_folder(const std::string& folder) {
                folder, fault.message());
 }
 
+std::chrono::sys_seconds seconds_of(UtcTime time) {
+  return std::chrono::floor<std::chrono::seconds>(time);
+}
+
+// What is wrong with the files now; nothing if all is well. Takes what is revoked.
+std::string trouble_of(const TcpConfig& tcp, Revoked& revoked, std::chrono::sys_seconds now) {
+  auto serials = read_revoked(tcp, now);
+  if (!serials) return serials.error().message();
+  revoked.set(*std::move(serials));
+  const auto certificate = check_tcp_files(tcp, now);
+  if (!certificate) return certificate.error().message();
+  if (certificate->end - now > kRenewBefore) return {};
+  return fmt::format("[tcp] cert {}: it expires on {}: renew it (deploy/pki/pki renew)",
+                     tcp.certificate, day_text(certificate->end));
+}
+
 }  // namespace
 
-// One socket, and who comes in by it.
-class Api::Door {
- public:
-  Door(Calls& calls, Role role, const std::string& folder)
-      : path_(folder + "/" + role_name(role) + ".sock"),
-        station_(calls),
-        jobs_(calls, role),
-        units_(calls),
-        events_(calls) {}
-
-  Status open() {
-    TRY_STATUS(clear(path_));
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("unix:" + path_, grpc::InsecureServerCredentials());
-    // Two gRPC servers must never share a socket.
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    builder.RegisterService(&station_);
-    builder.RegisterService(&jobs_);
-    builder.RegisterService(&units_);
-    builder.RegisterService(&events_);
-    server_ = builder.BuildAndStart();
-    if (!server_) {
-      return Error(Code::kIo, "socket {}: gRPC cannot listen there: let gangd's user write there",
-                   path_);
-    }
-    if (chmod(path_.c_str(), kSocketMode) == 0) return {};
-    return Error(Code::kIo, "socket {}: {}", path_, std::strerror(errno));
-  }
-
-  void set_healthy(bool healthy) { server_->GetHealthCheckService()->SetServingStatus(healthy); }
-
-  // Blocks until all calls have ended and all who came in by it have gone.
-  void close() {
-    if (server_) server_->Shutdown();
-    server_.reset();
-  }
-
-  // Makes those go who do not read. gRPC cannot: while the kernel takes no more bytes for a client,
-  // it lets go neither of the connection nor of any call, not even of one that was cancelled
-  // (close_transport_locked() of its chttp2 waits for the write to end).
-  void cut_connections() const {
-    std::error_code fault;
-    for (std::filesystem::directory_iterator fds("/proc/self/fd", fault), end; !fault && fds != end;
-         fds.increment(fault)) {
-      const std::string name = fds->path().filename().string();
-      int fd = -1;
-      std::from_chars(name.data(), name.data() + name.size(), fd);
-      sockaddr_un address{};
-      socklen_t length = sizeof address;
-      if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) continue;
-      if (address.sun_family == AF_UNIX && path_ == address.sun_path) shutdown(fd, SHUT_RDWR);
-    }
-  }
-
- private:
-  const std::string path_;
-  StationService station_;
-  JobsService jobs_;
-  UnitsService units_;
-  EventsService events_;
-  std::unique_ptr<grpc::Server> server_;
-};
-
-Api::Api(Loop& loop, Station& station, Ledger& ledger, std::string ledger_file, std::string sockets)
+Api::Api(Loop& loop, Station& station, Ledger& ledger, const StationConfig& config)
     : loop_(loop),
       station_(station),
-      sockets_(std::move(sockets)),
+      config_(config),
       doorman_(loop.port().start_workers("doorman", 2)),
-      calls_(loop, station, ledger, std::move(ledger_file)),
+      denials_(loop, [&station](
+                         AccessDenied denial) { return station.record_denial(std::move(denial)); }),
+      calls_(loop, station, ledger, config.ledger),
       watching_(loop, "api") {}
 
 Api::~Api() = default;
 
 Task<Status> Api::start() {
+  grpc_log_ = std::make_unique<GrpcLog>(loop_.port(), denials_);
+  denials_.start();
   calls_.start();
   CO_TRY_STATUS(co_await offload(*doorman_, [this] { return open_doors(); }));
   watching_.spawn("health", watch_health());
+  if (config_.tcp) {
+    watching_.spawn("certificates", watch_certificates());
+    loop_.log(Severity::kInfo, "clients with a certificate come in at {}", config_.tcp->listen);
+  }
   co_return Status();
 }
 
 Status Api::open_doors() {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  TRY_STATUS(make_folder(sockets_));
-  for (const Role role : {Role::kOperator, Role::kAuditor}) {
-    // stop() closes also one that opened half.
-    doors_.push_back(std::make_unique<Door>(calls_, role, sockets_));
-    TRY_STATUS(doors_.back()->open());
+  TRY_STATUS(make_folder(config_.sockets));
+  for (const Role role : kRoles) {
+    const auto group = config_.socket_groups.find(role_name(role));
+    TRY(auto door, Door::open_socket(calls_, denials_, role, config_.sockets,
+                                     group == config_.socket_groups.end() ? "" : group->second));
+    doors_.push_back(std::move(door));
   }
+  return config_.tcp ? open_tcp() : Status();
+}
+
+Status Api::open_tcp() {
+  const auto now = seconds_of(loop_.port().utc_now());
+  TRY(const Certificate certificate, check_tcp_files(*config_.tcp, now));
+  TRY(auto serials, read_revoked(*config_.tcp, now));
+  revoked_.set(std::move(serials));
+  TRY_STATUS(check_listen(config_.tcp->listen));
+  TRY(auto door, Door::open_tcp(calls_, denials_, revoked_, *config_.tcp));
+  doors_.push_back(std::move(door));
   return {};
 }
 
@@ -190,6 +116,28 @@ Task<> Api::watch_health() {
     }
     if (!co_await station_.changed(revision)) co_return;
   }
+}
+
+Task<> Api::watch_certificates() {
+  do {
+    co_await look_at_certificates();
+  } while (co_await sleep_for(kCertificatesPause));
+}
+
+Task<> Api::look_at_certificates() {
+  const auto now = seconds_of(loop_.utc_now());
+  Result<std::string> trouble = co_await offload(*doorman_, [this, now]() -> Result<std::string> {
+    return trouble_of(*config_.tcp, revoked_, now);
+  });
+  if (!trouble) co_return;
+  const bool is_news = *trouble != trouble_;
+  if (trouble->empty()) {
+    if (is_news) loop_.log(Severity::kInfo, "[tcp]: the certificates are in order again");
+  } else if (is_news || loop_.now() - told_ > kRemindPause) {
+    loop_.log(Severity::kWarning, "{}", *trouble);
+    told_ = loop_.now();
+  }
+  trouble_ = *std::move(trouble);
 }
 
 Task<> Api::cut_slow_clients() {
@@ -213,6 +161,9 @@ Task<> Api::stop() {
   farewell.cancel();
   co_await farewell.join();
   doors_.clear();
+  // Nobody is left who could be refused.
+  grpc_log_.reset();
+  co_await denials_.stop();
 }
 
 }  // namespace gangd

@@ -23,24 +23,28 @@ std::vector<std::string> strings_of(const google::protobuf::RepeatedPtrField<std
   return {field.begin(), field.end()};
 }
 
-Task<Status> start_job(Calls& calls, Role role, const v1::StartJobRequest& request,
+Task<Status> start_job(Calls& calls, Result<Caller> caller, const v1::StartJobRequest& request,
                        v1::StartJobResponse& response) {
+  CO_TRY(const Caller who, std::move(caller));
   CO_TRY(const EventId job, co_await calls.station().start_job(
-                                {request.request_id(), role_name(role), request.product(),
-                                 strings_of(request.slots()), request.once()}));
+                                {request.request_id(), who.role, request.product(),
+                                 strings_of(request.slots()), request.once(), who.subject}));
   response.set_job(job.to_string());
   co_return Status();
 }
 
-Task<Status> stop_job(Calls& calls, Role role, const v1::StopJobRequest& request) {
+Task<Status> stop_job(Calls& calls, Result<Caller> caller, const v1::StopJobRequest& request) {
+  CO_TRY(const Caller who, std::move(caller));
   CO_TRY(const EventId job, EventId::parse(request.job()));
-  co_return co_await calls.station().stop_job({request.request_id(), role_name(role), job});
+  co_return co_await calls.station().stop_job({request.request_id(), who.role, job, who.subject});
 }
 
-Task<Status> acknowledge_slot(Calls& calls, Role role, const v1::AcknowledgeSlotRequest& request) {
+Task<Status> acknowledge_slot(Calls& calls, Result<Caller> caller,
+                              const v1::AcknowledgeSlotRequest& request) {
+  CO_TRY(const Caller who, std::move(caller));
   CO_TRY(const EventId attempt, EventId::parse(request.attempt()));
   co_return co_await calls.station().acknowledge(
-      {request.request_id(), role_name(role), request.slot(), attempt});
+      {request.request_id(), who.role, request.slot(), attempt});
 }
 
 Task<Status> list_jobs(Calls& calls, v1::ListJobsResponse& response) {
@@ -159,50 +163,36 @@ Task<Status> watch_job(Calls& calls, v1::WatchJobRequest request,
   co_return co_await watch.run();
 }
 
-grpc::Status may_not_order() {
-  return {grpc::StatusCode::PERMISSION_DENIED,
-          "this socket only reads: orders go to operator.sock"};
-}
-
 }  // namespace
 
 grpc::ServerUnaryReactor* JobsService::StartJob(grpc::CallbackServerContext* context,
                                                 const v1::StartJobRequest* request,
                                                 v1::StartJobResponse* response) {
-  if (role_ != Role::kOperator) {
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    reactor->Finish(may_not_order());
-    return reactor;
-  }
   return calls_.unary<v1::StartJobRequest, v1::StartJobResponse>(
       context, request, response,
-      [this](const auto& order, auto& answer) { return start_job(calls_, role_, order, answer); });
+      [this, caller = gate_.caller(*context->auth_context())](const auto& order, auto& answer) {
+        return start_job(calls_, caller, order, answer);
+      });
 }
 
 grpc::ServerUnaryReactor* JobsService::StopJob(grpc::CallbackServerContext* context,
                                                const v1::StopJobRequest* request,
                                                v1::StopJobResponse* response) {
-  if (role_ != Role::kOperator) {
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    reactor->Finish(may_not_order());
-    return reactor;
-  }
   return calls_.unary<v1::StopJobRequest, v1::StopJobResponse>(
       context, request, response,
-      [this](const auto& order, auto&) { return stop_job(calls_, role_, order); });
+      [this, caller = gate_.caller(*context->auth_context())](const auto& order, auto&) {
+        return stop_job(calls_, caller, order);
+      });
 }
 
 grpc::ServerUnaryReactor* JobsService::AcknowledgeSlot(grpc::CallbackServerContext* context,
                                                        const v1::AcknowledgeSlotRequest* request,
                                                        v1::AcknowledgeSlotResponse* response) {
-  if (role_ != Role::kOperator) {
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    reactor->Finish(may_not_order());
-    return reactor;
-  }
   return calls_.unary<v1::AcknowledgeSlotRequest, v1::AcknowledgeSlotResponse>(
       context, request, response,
-      [this](const auto& order, auto&) { return acknowledge_slot(calls_, role_, order); });
+      [this, caller = gate_.caller(*context->auth_context())](const auto& order, auto&) {
+        return acknowledge_slot(calls_, caller, order);
+      });
 }
 
 grpc::ServerUnaryReactor* JobsService::ListJobs(grpc::CallbackServerContext* context,

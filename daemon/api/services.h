@@ -1,19 +1,13 @@
-// The services of gang.v1, for the clients of one role: one object for each socket. They convert,
-// and hand over; what they promise stands in proto/README.md.
+// The services of gang.v1, one object for each door. They convert, and hand over; what they promise
+// stands in proto/README.md. Whoever reaches them may call them: the door's Gate has decided.
 #pragma once
 
 #include <gang/v1/gang.grpc.pb.h>
 
-#include <string>
-
 #include "api/calls.h"
+#include "api/gate.h"
 
 namespace gangd {
-
-// Who comes in by which socket.
-enum class Role { kOperator, kAuditor };
-
-std::string role_name(Role role);
 
 class StationService final : public gang::v1::Station::CallbackService {
  public:
@@ -32,7 +26,7 @@ class StationService final : public gang::v1::Station::CallbackService {
 
 class JobsService final : public gang::v1::Jobs::CallbackService {
  public:
-  JobsService(Calls& calls, Role role) : calls_(calls), role_(role) {}
+  JobsService(Calls& calls, const Gate& gate) : calls_(calls), gate_(gate) {}
 
   grpc::ServerUnaryReactor* StartJob(grpc::CallbackServerContext* context,
                                      const gang::v1::StartJobRequest* request,
@@ -51,7 +45,7 @@ class JobsService final : public gang::v1::Jobs::CallbackService {
 
  private:
   Calls& calls_;
-  const Role role_;
+  const Gate& gate_;
 };
 
 class UnitsService final : public gang::v1::Units::CallbackService {

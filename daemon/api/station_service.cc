@@ -3,10 +3,6 @@
 
 namespace gangd {
 
-std::string role_name(Role role) {
-  return role == Role::kOperator ? "operator" : "auditor";
-}
-
 namespace v1 = gang::v1;
 
 namespace {

@@ -18,9 +18,21 @@ enum class Exit {
   kRefused = 3,  // gangd cannot be reached, or refuses
 };
 
+// Where gangd is: a socket, or over the network.
+struct Place {
+  std::string socket;
+  std::string address;  // HOST:PORT; then the socket does not count
+  // Files, with an address: who signed gangd's certificate, and the caller's own with its key.
+  std::string ca;
+  std::string certificate;
+  std::string key;
+
+  const std::string& name() const { return address.empty() ? socket : address; }
+};
+
 class Client {
  public:
-  explicit Client(std::string socket);
+  explicit Client(Place place);
 
   gang::v1::Station::Stub& station() { return *station_; }
   gang::v1::Jobs::Stub& jobs() { return *jobs_; }
@@ -35,7 +47,8 @@ class Client {
   static bool is_lost(const grpc::Status& status);
 
  private:
-  const std::string socket_;
+  const Place place_;
+  std::string mistake_;  // in the files; then there is no line
   std::unique_ptr<gang::v1::Station::Stub> station_;
   std::unique_ptr<gang::v1::Jobs::Stub> jobs_;
   std::unique_ptr<gang::v1::Units::Stub> units_;

@@ -86,7 +86,7 @@ Exit watch(Client& client, const std::string& job, bool json) {
 }  // namespace
 
 Exit start_job(const Arguments& arguments) {
-  Client client(arguments.socket);
+  Client client(arguments.place);
   grpc::ClientContext context;
   Client::set_deadline(context);
   v1::StartJobRequest request;
@@ -115,7 +115,7 @@ Exit start_job(const Arguments& arguments) {
 }
 
 Exit stop_job(const Arguments& arguments) {
-  Client client(arguments.socket);
+  Client client(arguments.place);
   grpc::ClientContext context;
   v1::StopJobRequest request;
   request.set_request_id(arguments.request.empty() ? new_request() : arguments.request);
@@ -158,12 +158,12 @@ Exit acknowledge_slot(const Arguments& arguments) {
 }
 
 Exit watch_job(const Arguments& arguments) {
-  Client client(arguments.socket);
+  Client client(arguments.place);
   return watch(client, arguments.job, arguments.json);
 }
 
 Exit list_jobs(const Arguments& arguments) {
-  Client client(arguments.socket);
+  Client client(arguments.place);
   grpc::ClientContext context;
   Client::set_deadline(context);
   v1::ListJobsResponse response;

@@ -19,15 +19,19 @@ constexpr const char* kFooter =
 
 using Verb = Exit (*)(const Arguments&);
 
+// CLI11 wants what is wrong; nothing if all is well.
+std::string is_address(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  const bool has_both = colon != std::string::npos && colon > 0 && colon + 1 < text.size();
+  return has_both ? "" : "give HOST:PORT, such as line-1:7443";
+}
+
 class CommandLine {
  public:
   CommandLine() {
     app_.footer(kFooter);
     app_.require_subcommand(1);
-    app_.add_option("--socket", arguments_.socket, "gangd's socket")
-        ->envname("GANGD_SOCKET")
-        ->default_str(kSocket);
-    arguments_.socket = kSocket;
+    add_place();
     app_.add_flag("--json", arguments_.json, "JSON, one object a line");
     app_.fallthrough();
     verb(app_, "station", "the station, and whether it takes boards", show_station);
@@ -71,6 +75,26 @@ class CommandLine {
     app->fallthrough();
     app->require_subcommand(1);
     return app;
+  }
+
+  void add_place() {
+    Place& place = arguments_.place;
+    app_.add_option("--socket", place.socket, "gangd's socket: the role is that of its name")
+        ->envname("GANGD_SOCKET")
+        ->default_str(kSocket);
+    place.socket = kSocket;
+    CLI::Option* address =
+        app_.add_option("--address", place.address, "HOST:PORT: gangd over the network")
+            ->envname("GANGD_ADDRESS")
+            ->check(is_address);
+    for (CLI::Option* file :
+         {app_.add_option("--ca", place.ca, "of the CA that signed gangd's certificate")
+              ->envname("GANGD_CA"),
+          app_.add_option("--cert", place.certificate, "your certificate, which has your role")
+              ->envname("GANGD_CERT"),
+          app_.add_option("--key", place.key, "the key of it")->envname("GANGD_KEY")}) {
+      address->needs(file);
+    }
   }
 
   void add_jobs() {

@@ -10,7 +10,7 @@ namespace gangd {
 
 // Named as on the command line.
 struct Arguments {
-  std::string socket;
+  Place place;
   bool json = false;
 
   std::string product;

@@ -57,7 +57,7 @@ grpc::Status get_unit(Client& client, const std::string& name, v1::Unit& unit) {
 }  // namespace
 
 Exit show_station(const Arguments& arguments) {
-  Client client(arguments.socket);
+  Client client(arguments.place);
   grpc::ClientContext context;
   Client::set_deadline(context);
   v1::StationState station;
@@ -78,7 +78,7 @@ Exit show_station(const Arguments& arguments) {
 }
 
 Exit list_slots(const Arguments& arguments) {
-  Client client(arguments.socket);
+  Client client(arguments.place);
   grpc::ClientContext context;
   Client::set_deadline(context);
   v1::ListSlotsResponse response;
@@ -101,7 +101,7 @@ Exit list_slots(const Arguments& arguments) {
 }
 
 Exit show_unit(const Arguments& arguments) {
-  Client client(arguments.socket);
+  Client client(arguments.place);
   v1::Unit unit;
   const grpc::Status status = get_unit(client, arguments.unit, unit);
   if (status.error_code() == grpc::StatusCode::NOT_FOUND) {
@@ -121,7 +121,7 @@ Exit show_unit(const Arguments& arguments) {
 }
 
 Exit list_units(const Arguments& arguments) {
-  Client client(arguments.socket);
+  Client client(arguments.place);
   v1::ListUnitsRequest request;
   if (arguments.verdict == "pass") request.set_verdict(v1::VERDICT_PASS);
   if (arguments.verdict == "fail") request.set_verdict(v1::VERDICT_FAIL);
@@ -146,7 +146,7 @@ Exit list_units(const Arguments& arguments) {
 }
 
 Exit list_events(const Arguments& arguments) {
-  Client client(arguments.socket);
+  Client client(arguments.place);
   v1::StreamEventsRequest request;
   request.set_after(arguments.after);
   request.set_follow(arguments.follow);

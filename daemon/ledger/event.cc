@@ -48,6 +48,7 @@ void fields_of(Visit& visit, E& event, const JobStarted*) {
   visit("slots", event.slots);
   visit("once", event.once);
   visit("image_extents", event.image_extents);
+  visit.optional("subject", event.subject);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& event, const JobEnded*) {
@@ -55,6 +56,7 @@ void fields_of(Visit& visit, E& event, const JobEnded*) {
   visit("request", event.request);
   visit("role", event.role);
   visit("reason", event.reason);
+  visit.optional("subject", event.subject);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& event, const AttemptStarted*) {
@@ -87,6 +89,14 @@ void fields_of(Visit& visit, E& event, const AttemptAcknowledged*) {
   visit("role", event.role);
 }
 template <class Visit, class E>
+void fields_of(Visit& visit, E& event, const AccessDenied*) {
+  visit("role", event.role);
+  visit("subject", event.subject);
+  visit("method", event.method);
+  visit("reason", event.reason);
+  visit("count", event.count);
+}
+template <class Visit, class E>
 void fields_of(Visit& visit, E& number, const UnitNumber*) {
   visit("pool", number.pool);
   visit("index", number.index);
@@ -112,6 +122,10 @@ class Writer {
   template <class T>
   void operator()(std::string_view name, const T& value) {
     members_.push_back({std::string(name), json(value)});
+  }
+  // What older records do not have: an empty text is not written.
+  void optional(std::string_view name, const std::string& text) {
+    if (!text.empty()) (*this)(name, text);
   }
   template <class T>
   static Json object(const T& value) {
@@ -155,6 +169,7 @@ class Reader {
   void operator()(std::string_view name, T& value) {
     if (const Json* member = json_.find(name)) read(*member, value);
   }
+  void optional(std::string_view name, std::string& text) { (*this)(name, text); }
 
  private:
   static std::string text_of(const Json& json) {
@@ -237,8 +252,8 @@ UtcTime time_of(std::string_view text) {
 
 // In the order of the variant.
 constexpr std::array<std::string_view, std::variant_size_v<LedgerEvent>> kTypes = {
-    "ledger_began", "daemon_started",  "key_replaced",  "epoch_began",         "job_started",
-    "job_ended",    "attempt_started", "attempt_ended", "attempt_acknowledged"};
+    "ledger_began", "daemon_started",  "key_replaced",  "epoch_began",          "job_started",
+    "job_ended",    "attempt_started", "attempt_ended", "attempt_acknowledged", "access_denied"};
 
 template <std::size_t Index = 0>
 LedgerEvent event_of_type(std::size_t index) {

@@ -80,6 +80,7 @@ struct JobStarted {
   std::vector<std::string> slots;
   bool once = false;                  // each slot takes one board, then the job ends
   std::vector<Extent> image_extents;  // the same in every unit
+  std::string subject = {};           // of the certificate of who asked; empty for a socket
   bool operator==(const JobStarted&) const = default;
 };
 
@@ -87,7 +88,8 @@ struct JobEnded {
   EventId job;
   std::string request;  // empty: nobody asked
   std::string role;
-  std::string reason;  // `stopped`, `finished`, `interrupted`
+  std::string reason;        // `stopped`, `finished`, `interrupted`
+  std::string subject = {};  // of the certificate of who asked; empty for a socket
   bool operator==(const JobEnded&) const = default;
 };
 
@@ -126,9 +128,20 @@ struct AttemptAcknowledged {
   bool operator==(const AttemptAcknowledged&) const = default;
 };
 
+// Somebody was refused. What was refused more often is told once, with its count.
+struct AccessDenied {
+  std::string role;     // empty: nobody knows
+  std::string subject;  // of the certificate; empty for a socket, or if there was none
+  std::string method;   // such as `gang.v1.Jobs/StartJob`; empty: none that there is, or no call
+  std::string reason;   // for a person
+  std::uint64_t count = 1;
+  bool operator==(const AccessDenied&) const = default;
+};
+
 // Not to be taken for Event, which the loop is woken by.
-using LedgerEvent = std::variant<LedgerBegan, DaemonStarted, KeyReplaced, EpochBegan, JobStarted,
-                                 JobEnded, AttemptStarted, AttemptEnded, AttemptAcknowledged>;
+using LedgerEvent =
+    std::variant<LedgerBegan, DaemonStarted, KeyReplaced, EpochBegan, JobStarted, JobEnded,
+                 AttemptStarted, AttemptEnded, AttemptAcknowledged, AccessDenied>;
 
 // The `type` in the record: `attempt_started`.
 std::string_view event_type(const LedgerEvent& event);

@@ -107,6 +107,10 @@ Status project_event(Database& database, const Entry&, const EpochBegan& epoch) 
   return update.bind(0, epoch.skipped).run();
 }
 
+Status project_event(Database&, const Entry&, const AccessDenied&) {
+  return {};
+}
+
 Status project_event(Database& database, const Entry& entry, const JobStarted& job) {
   TRY(Statement insert, database.prepare("INSERT INTO job VALUES(?, ?, NULL)"));
   TRY_STATUS(insert.bind(0, entry.id.n).bind(1, job.product).run());

@@ -51,6 +51,7 @@ class Port {
  public:
   virtual ~Port() = default;
 
+  // From any thread.
   virtual Instant now() = 0;
   virtual UtcTime utc_now() = 0;
   // 64 bits that nobody can foresee: for nonces and ids.

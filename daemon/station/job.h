@@ -7,6 +7,7 @@
 #include <string>
 
 #include "recipe/recipe.h"
+#include "station/role.h"
 #include "station/view.h"
 
 namespace gangd {
@@ -18,7 +19,7 @@ struct Job {
   bool stopping = false;             // somebody asked for its end
   bool ending = false;               // the end is being recorded
   std::string stop_request;
-  std::string stop_role;
+  Caller stop_caller;
 
   bool has_slot(const std::string& slot) const {
     return std::ranges::find(view.slots, slot) != view.slots.end();

@@ -155,8 +155,9 @@ void Station::end_jobs() {
 
 Task<> Station::end_job(Job& job) {
   job.view.reason = job.stopping ? "stopped" : "finished";
-  const auto event = co_await records_.append_surely(
-      JobEnded{job.view.id, job.stop_request, job.stop_role, job.view.reason});
+  const auto event =
+      co_await records_.append_surely(JobEnded{job.view.id, job.stop_request, job.stop_caller.role,
+                                               job.view.reason, job.stop_caller.subject});
   if (!event) job.view.reason = "not recorded: " + event.error().message();
   job.view.running = false;
   job.recipe.reset();
@@ -204,9 +205,9 @@ Task<Result<EventId>> Station::start_new_job(StartJob order) {
   CO_TRY_STATUS(check_free(order.slots));
   slots_taken_.insert(order.slots.begin(), order.slots.end());
   const Product& product = recipe->product();
-  auto id =
-      co_await records_.append(JobStarted{order.request, order.role, order.product, product.digest,
-                                          order.slots, order.once, recipe->image().extents()});
+  auto id = co_await records_.append(JobStarted{order.request, order.role, order.product,
+                                                product.digest, order.slots, order.once,
+                                                recipe->image().extents(), order.subject});
   for (const std::string& slot : order.slots) slots_taken_.erase(slot);
   if (!id) co_return id;
   Job& job = add_job(*id, order, std::move(recipe));
@@ -280,7 +281,7 @@ Task<Status> Station::stop_job(StopJob order) {
     if (!job->stopping) {
       job->stopping = true;
       job->stop_request = order.request;
-      job->stop_role = order.role;
+      job->stop_caller = {order.role, order.subject};
       look();
     }
     CO_TRY_STATUS(co_await shown_.wait());
@@ -315,6 +316,11 @@ Task<Status> Station::acknowledge(AcknowledgeSlot order) {
   }
   slot->acknowledge(order.attempt);
   co_return Status();
+}
+
+Task<Status> Station::record_denial(AccessDenied denial) {
+  const auto id = co_await records_.append(std::move(denial));
+  co_return id ? Status() : Status(id.error());
 }
 
 Job* Station::find_job(EventId id) {

@@ -36,12 +36,14 @@ struct StartJob {
   std::string product;
   std::vector<std::string> slots;  // empty: all
   bool once = false;               // each slot takes one board, then the job ends
+  std::string subject = {};        // of the certificate of who asks; empty for a socket
 };
 
 struct StopJob {
   std::string request;
   std::string role;
   EventId job;
+  std::string subject = {};
 };
 
 // Somebody has seen that `attempt` failed in `slot`.
@@ -75,6 +77,8 @@ class Station {
   // kNotFound: the slot does not show this FAIL. Success also when it was acknowledged already.
   // Durable when it returns.
   Task<Status> acknowledge(AcknowledgeSlot order);
+  // Durable when it returns. kIo: the ledger is out of order.
+  Task<Status> record_denial(AccessDenied denial);
 
   StationView view() const;
   std::vector<SlotView> slots() const;

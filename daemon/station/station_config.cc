@@ -1,9 +1,11 @@
 #include "station/station_config.h"
 
+#include <charconv>
 #include <filesystem>
 #include <map>
 
 #include "base/toml_table.h"
+#include "station/role.h"
 
 namespace gangd {
 namespace {
@@ -90,6 +92,53 @@ Result<std::optional<WebConfig>> parse_web(TomlTable& station,
   return std::optional(std::move(web));
 }
 
+Result<std::map<std::string, std::string>> parse_groups(TomlTable& station) {
+  std::map<std::string, std::string> groups;
+  TRY(std::optional<TomlTable> table, station.table("socket_groups"));
+  if (!table) return groups;
+  for (const Role role : kRoles) {
+    TRY(const std::string group, table->text_or(role_name(role), ""));
+    if (!group.empty()) groups[role_name(role)] = group;
+  }
+  TRY_STATUS(table->finish());
+  return groups;
+}
+
+// Whether the text ends with a port, behind a host: `line-1:7443`, `0.0.0.0:7443`, `[::]:7443`.
+bool is_listen_address(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0) return false;
+  const std::string host = text.substr(0, colon);
+  const bool is_v6 = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (!is_v6 && host.find(':') != std::string::npos) return false;
+  unsigned port = 0;
+  const char* const end = text.data() + text.size();
+  const auto number = std::from_chars(text.data() + colon + 1, end, port);
+  return number.ec == std::errc() && number.ptr == end && port > 0 && port <= 65535;
+}
+
+Result<std::optional<TcpConfig>> parse_tcp(TomlTable& station,
+                                           const std::filesystem::path& folder) {
+  TRY(std::optional<TomlTable> table, station.table("tcp"));
+  if (!table) return std::nullopt;
+  TcpConfig tcp;
+  TRY(tcp.listen, table->text("listen"));
+  if (!is_listen_address(tcp.listen)) {
+    return table->error_at(
+        "listen", "\"listen\" must be HOST:PORT, such as 0.0.0.0:7443, line-1:7443 or [::1]:7443");
+  }
+  TRY(tcp.name, table->text_or("name", ""));
+  TRY(tcp.ca, table->text("ca"));
+  TRY(tcp.certificate, table->text("cert"));
+  TRY(tcp.key, table->text("key"));
+  TRY(tcp.revoked, table->text_or("crl", ""));
+  TRY_STATUS(table->finish());
+  for (std::string* path : {&tcp.ca, &tcp.certificate, &tcp.key, &tcp.revoked}) {
+    if (!path->empty()) *path = (folder / *path).lexically_normal().string();
+  }
+  return tcp;
+}
+
 }  // namespace
 
 Result<StationConfig> parse_station(std::string_view text, const std::string& file) {
@@ -109,6 +158,8 @@ Result<StationConfig> parse_station(std::string_view text, const std::string& fi
   TRY(config.station_key, path_of("station_key", (beside / "station.key").string()));
   TRY(config.sockets, path_of("sockets", "/run/gangd"));
   TRY(config.products, path_of("products", "products"));
+  TRY(config.socket_groups, parse_groups(table));
+  TRY(config.tcp, parse_tcp(table, folder));
   TRY(config.slots, parse_slots(table));
   TRY(config.fails_are_acknowledged, parse_acknowledge(table));
   TRY(config.web, parse_web(table, folder));

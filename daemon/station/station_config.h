@@ -1,6 +1,7 @@
 // A station's configuration: station_cfg/station.toml.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,12 +25,25 @@ struct WebConfig {
   std::string pages;  // folder with the built floor page
 };
 
+// The way in over the network. Paths are files.
+struct TcpConfig {
+  std::string listen;       // HOST:PORT
+  std::string name;         // by which clients call this machine; empty: the HOST of `listen`
+  std::string ca;           // who must have signed a client's certificate
+  std::string certificate;  // gangd's own
+  std::string key;          // of it
+  std::string revoked;      // a CRL of `ca`; empty: none
+};
+
 struct StationConfig {
   std::string name;
   std::string ledger;       // file
   std::string station_key;  // file
   std::string sockets;      // folder
   std::string products;     // folder
+  // By the role's name: who may open its socket, beside gangd's own user.
+  std::map<std::string, std::string> socket_groups;
+  std::optional<TcpConfig> tcp;
   std::vector<SlotConfig> slots;
   bool fails_are_acknowledged = false;  // a FAIL stands until somebody has seen it
   std::optional<WebConfig> web;         // nothing: no floor page

@@ -81,8 +81,9 @@ FaultyBench::FaultyBench(Options options) : port_(options.seed, trace_), bus_(po
   board_ = &bus_.add_board(place_, board);
   Product product = *parse_product(kProduct, "tone.toml");
   product.incoming_fresh = options.incoming_fresh;
-  recipe_ = *Recipe::make(std::move(product),
-                          *Image::make({{"tone.bin", kFlash, image_of(options.image_bytes)}}));
+  recipe_ =
+      *Recipe::make(std::move(product),
+                    *Image::make({{"tone.bin", kFlash, image_of(options.image_bytes)}}), *worker_);
   const auto open = [this]() -> Task<Status> { co_return co_await records_.open("0.0.0"); };
   CHECK(loop_.run(open()));
   soil();

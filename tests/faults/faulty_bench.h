@@ -69,6 +69,7 @@ class FaultyBench {
   sim::SimLedger ledger_{loop_, disk_, "line-1"};
   Records records_{loop_, ledger_, [] {}};
   NoMes mes_;
+  const std::unique_ptr<Workers> worker_ = port_.start_workers("products", 1);
   std::unique_ptr<Recipe> recipe_;
   std::string serial_;
   Duration took_{};

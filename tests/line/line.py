@@ -77,12 +77,14 @@ size = 32
                                check=True, timeout=PATIENCE).stdout
         return [line.split()[0] for line in shown.splitlines() if line.endswith("1209:0001")]
 
-    def write_config(self, *, head="", slots=None, ledger="ledger.db", sockets="sockets"):
+    def write_config(self, *, head="", slots=None, ledger="ledger.db", sockets="sockets",
+                     tables=""):
         slots = slots or [(str(n), path) for n, path in enumerate(self.paths, 1)]
         text = f'{head}\nname = "line-1"\nledger = "{ledger}"\nsockets = "{sockets}"\n'
         text += 'products = "products"\n'
         for name, path in slots:
             text += f'[[slot]]\nname = "{name}"\npath = "{path}"\n'
+        text += tables
         self.config.write_text(text)
 
     # --- gangd

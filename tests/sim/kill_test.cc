@@ -15,7 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Factory::Options kTwoBoards = {2, 3000, 0, 0, {}, false};
+constexpr std::size_t kImageBytes = 3000;
 constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
 class TwoBoardJob {
@@ -30,7 +30,7 @@ class TwoBoardJob {
 
  private:
   Task<> work() {
-    Factory factory(loop_, port_, 1, kTwoBoards);
+    Factory factory(loop_, port_, 1, {.boards = 2, .image_bytes = kImageBytes, .disk = {}});
     factory_ = &factory;
     for (int board = 0; board < 2; ++board) factory.bus().plug(factory.place(board));
     // Outside of the loop's turns, as a signal comes.

@@ -70,7 +70,9 @@ inline std::vector<LedgerEvent> sample_events() {
           attempt_ended({1, 3}, Verdict::kPass),
           attempt_ended({1, 3}, Verdict::kUnknown),
           AttemptAcknowledged{{1, 3}, "r-2", "operator"},
-          JobEnded{{1, 2}, "", "gangd", "interrupted"}};
+          JobEnded{{1, 2}, "", "gangd", "interrupted"},
+          JobEnded{{1, 2}, "s-1", "quality", "stopped", "CN=anna,O=line-1"},
+          AccessDenied{"auditor", "CN=leo", "gang.v1.Jobs/StartJob", "not for auditor", 3}};
 }
 
 inline Entry sample_entry(LedgerEvent event) {

@@ -86,7 +86,7 @@ address = 0x90000000
 )",
                                          verify);
     const auto recipe = Recipe::make(*parse_product(text, "tone.toml"),
-                                     *Image::make({{"tone.bin", kFlash, bytes_}}));
+                                     *Image::make({{"tone.bin", kFlash, bytes_}}), *worker_);
     return world_.loop.run(attempt(**recipe));
   }
   Task<Attempt> attempt(const Recipe& recipe) {
@@ -103,6 +103,7 @@ address = 0x90000000
   }
 
   Simulated world_;
+  const std::unique_ptr<Workers> worker_ = world_.port.start_workers("products", 1);
   sim::SimBus bus_{world_.port, 1};
   const UsbPath place_{"0000:00:14.0", {1}};
   model::VirtualBoard* board_ = nullptr;

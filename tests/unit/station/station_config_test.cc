@@ -94,6 +94,44 @@ TEST(StationConfig, AFailIsAcknowledgedIfItSaysSo) {
   EXPECT_NE(fault(kHead + "acknowledge = \"yes\"\n" + rest).find(":2:"), std::string::npos);
 }
 
+TEST(StationConfig, WithoutTcpThereIsNoNetworkAndNoGroup) {
+  const auto config = parse_station(kHead + slot("1", "0000:00:14.0/1.2"), "station.toml");
+  ASSERT_TRUE(config);
+  EXPECT_FALSE(config->tcp);
+  EXPECT_TRUE(config->socket_groups.empty());
+}
+
+const std::string kTcp = "[tcp]\nlisten = \"[::]:7443\"\nca = \"pki/ca.pem\"\ncert = \"c.pem\"\n";
+
+TEST(StationConfig, TcpNamesItsFiles) {
+  const auto config = parse_station(
+      kHead + slot("1", "0000:00:14.0/1.2") + kTcp + "key = \"/etc/ssl/private/g.key\"\n" +
+          "name = \"line-1.example\"\n[socket_groups]\nmes = \"line-mes\"\n",
+      "/etc/gangd/station.toml");
+  ASSERT_TRUE(config) << config.error().message();
+  ASSERT_TRUE(config->tcp);
+  EXPECT_EQ(config->tcp->listen, "[::]:7443");
+  EXPECT_EQ(config->tcp->name, "line-1.example");
+  EXPECT_EQ(config->tcp->ca, "/etc/gangd/pki/ca.pem");
+  EXPECT_EQ(config->tcp->certificate, "/etc/gangd/c.pem");
+  EXPECT_EQ(config->tcp->key, "/etc/ssl/private/g.key");
+  EXPECT_EQ(config->tcp->revoked, "");
+  EXPECT_EQ(config->socket_groups, (std::map<std::string, std::string>{{"mes", "line-mes"}}));
+}
+
+TEST(StationConfig, MistakesInTcpAndGroupsAreNamed) {
+  const std::string head = kHead + slot("1", "0000:00:14.0/1.2");
+  EXPECT_NE(fault(head + kTcp).find("\"key\" is missing"), std::string::npos);
+  EXPECT_NE(fault(head + kTcp + "key = \"k\"\ncerts = \"x\"\n").find("\"cert\""),
+            std::string::npos);
+  EXPECT_NE(fault(head + "[socket_groups]\nroot = \"x\"\n").find("root"), std::string::npos);
+  for (const std::string listen : {"7443", "line-1", "line-1:", ":7443", "line-1:0", "line-1:65536",
+                                   "line-1:x", "::1:7443", "line-1:7443x", "line-1:-1"}) {
+    const std::string text = head + "[tcp]\nlisten = \"" + listen + "\"\n";
+    EXPECT_NE(fault(text).find(":6: \"listen\" must be HOST:PORT"), std::string::npos) << listen;
+  }
+}
+
 TEST(StationConfig, MistakesHaveALine) {
   EXPECT_NE(fault(kHead).find("[[slot]]"), std::string::npos);
   EXPECT_NE(fault(slot("1", "0000:00:14.0/1")).find("\"name\" is missing"), std::string::npos);

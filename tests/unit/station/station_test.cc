@@ -344,7 +344,7 @@ TEST_F(StationTest, AStoppedAttemptIsUnknownAndOnRecord) {
   run([](sim::Factory& factory) -> Task<> {
     const auto job = co_await factory.station().start_job(order("r-1", false));
     co_await until(factory, [](const SlotView& slot) { return slot.step == "write"; });
-    EXPECT_TRUE(co_await factory.station().stop_job({"s-1", "manager", *job}));
+    EXPECT_TRUE(co_await factory.station().stop_job({"s-1", "manager", *job, "CN=anna"}));
     const JobView view = factory.station().jobs().back();
     EXPECT_FALSE(view.running);
     EXPECT_EQ(view.reason, "stopped");
@@ -353,6 +353,7 @@ TEST_F(StationTest, AStoppedAttemptIsUnknownAndOnRecord) {
     const auto& last = std::get<JobEnded>(factory.disk().entries().back().event);
     EXPECT_EQ(last.request, "s-1");
     EXPECT_EQ(last.role, "manager");
+    EXPECT_EQ(last.subject, "CN=anna");
   });
 }
 

@@ -19,7 +19,7 @@ std::vector<XfpPieces::Piece> cut(std::uint32_t address, ByteView bytes, std::si
   XfpPieces pieces(address, bytes, max);
   std::vector<XfpPieces::Piece> all;
   while (true) {
-    const XfpPieces::Piece piece = pieces.next();
+    const XfpPieces::Piece piece = pieces.next({});
     if (piece.bytes.empty()) break;
     all.push_back(piece);
   }
