@@ -129,7 +129,7 @@ Exit stop_job(const Arguments& arguments) {
 }
 
 Exit acknowledge_slot(const Arguments& arguments) {
-  Client client(arguments.socket);
+  Client client(arguments.place);
   grpc::ClientContext asking;
   Client::set_deadline(asking);
   v1::ListSlotsResponse slots;
