@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,9 +16,11 @@
 #include "loop/epoll_port.h"
 #include "loop/loop.h"
 #include "loop/stop_signals.h"
+#include "loop/systemd_supervisor.h"
 #include "mes/grpc_mes.h"
 #include "recipe/product_files.h"
 #include "station/fixture.h"
+#include "station/heartbeat.h"
 #include "station/station.h"
 #include "station/station_config.h"
 #include "usb/libusb_bus.h"
@@ -35,19 +38,22 @@ constexpr std::size_t kConfigBytesMax = 1 << 20;
 // The first look at the bus is over long before.
 constexpr Duration kLookLimit = std::chrono::seconds(5);
 
-Task<Status> work(Loop& loop, Station& station, Api& api, Web& web,
+Task<Status> work(Loop& loop, Station& station, Api& api, Web& web, Heartbeat& heartbeat,
                   std::unique_ptr<StopSignals> signals) {
   CO_TRY_STATUS(co_await station.start());
   CO_TRY_STATUS(co_await api.start());
   CO_TRY_STATUS(co_await web.start());
+  heartbeat.start();
   loop.log(Severity::kInfo, "gangd {} is ready", GANGD_VERSION);
   CO_TRY_STATUS(co_await signals->wait());
+  heartbeat.announce_stop();
   loop.log(Severity::kInfo, "stopping: running attempts end as UNKNOWN");
   co_return Status();
 }
 
 Task<Status> serve(Loop& loop, EpollPort& port, StationConfig config) {
   CO_TRY(const auto mes, open_mes(loop, config));
+  CO_TRY(const Supervision supervision, find_supervision(std::getenv));
   CO_TRY(auto signals, StopSignals::open(port));
   CO_TRY(const auto bus, LibusbBus::open(loop, port));
   SqliteLedger ledger(loop, config.ledger, config.name, config.station_key);
@@ -57,11 +63,13 @@ Task<Status> serve(Loop& loop, EpollPort& port, StationConfig config) {
   Station station(loop, *bus, ledger, *mes, fixture, products, config, GANGD_VERSION);
   Api api(loop, station, ledger, config);
   Web web(loop, station, ledger, config.ledger, config.web);
+  Heartbeat heartbeat(loop, station, *supervision.supervisor, supervision.patience);
 
-  Status status = co_await work(loop, station, api, web, std::move(signals));
+  Status status = co_await work(loop, station, api, web, heartbeat, std::move(signals));
   co_await web.stop();
   co_await api.stop();
   co_await station.stop();
+  co_await heartbeat.stop();
   co_await ledger.close();
   co_await bus->stop();
   co_return status;

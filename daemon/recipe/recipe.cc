@@ -86,6 +86,7 @@ Task<Attempt> Recipe::run(UsbConnection& connection, UnitRecord& record) const {
   attempt.measured = std::move(unit.measured);
   attempt.proof = std::move(unit.proof);
   attempt.loader = unit.loader;
+  attempt.bytes_written = unit.bytes_written;
   attempt.bytes_found_same = unit.plan.bytes_same;
   if (unit.wire != nullptr) attempt.bytes_found_blank = unit.wire->bytes_found_blank();
   if (status) {

@@ -21,6 +21,7 @@ struct Attempt {
   std::optional<Error> error;  // none with PASS
   std::string step;            // where it ended; empty with PASS
   std::vector<Extent> measured;
+  std::uint64_t bytes_written = 0;
   std::uint64_t bytes_found_same = 0;   // that were to be written, and were there
   std::uint64_t bytes_found_blank = 0;  // that were to be erased, and were not
   std::string proof;                    // `device`, `readback` or `both`: how it was measured

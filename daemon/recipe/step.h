@@ -46,6 +46,7 @@ struct Unit {
   std::optional<Sha256Digest> loader = {};  // that has measured
   std::uint64_t step_done = 0;              // bytes
   std::uint64_t step_told = 0;
+  std::uint64_t bytes_written = 0;
 
   std::uint64_t bytes() const;  // of all parts
   // Tells the record what the step is called and how far it is, over all parts. One at a time.

@@ -99,8 +99,10 @@ Task<Result<std::vector<AttemptOutcome>>> Records::unacknowledged_fails() {
 
 Task<Result<EventId>> Records::append(LedgerEvent event) {
   if (!in_order_) co_return Error(Code::kIo, "the ledger is out of order: {}", trouble_);
+  const Instant began = loop_.now();
   auto id = co_await ledger_.append({event});
   if (id) {
+    counts_.commit.add(std::chrono::duration<double>(loop_.now() - began).count());
     note(event, *id);
   } else if (!id.failed_with(Code::kCancelled)) {
     fail(id.error());
@@ -177,6 +179,7 @@ Task<> Records::mend() {
 }
 
 void Records::fail(const Error& error) {
+  ++counts_.failures;
   if (in_order_ || trouble_ != error.message()) {
     loop_.log(Severity::kError, "no boards are taken: {}", error.message());
   }

@@ -12,6 +12,7 @@
 #include "loop/loop.h"
 #include "loop/scope.h"
 #include "loop/signal.h"
+#include "station/counters.h"
 #include "station/leased_serials.h"
 #include "station/view.h"
 #include "wire/wire.h"
@@ -34,6 +35,7 @@ class Records {
   const std::string& trouble() const { return trouble_; }
 
   Ledger& ledger() { return ledger_; }
+  const LedgerCounts& counts() const { return counts_; }
 
   // The FAILs that the life before left, and nobody has acknowledged.
   Task<Result<std::vector<AttemptOutcome>>> unacknowledged_fails();
@@ -91,6 +93,7 @@ class Records {
   LeasedSerials leased_;
   std::map<std::string, std::string> units_;    // in work, to the slot
   std::map<std::string, std::string> numbers_;  // in work, to the unit
+  LedgerCounts counts_;
 };
 
 }  // namespace gangd

@@ -253,6 +253,9 @@ AttemptEnded Slot::end_of_attempt() const {
 }
 
 void Slot::finish(const AttemptEnded& end, EventId event) {
+  floor_.counters.count({job_->view.product, name(), end.verdict,
+                         attempt_.error ? attempt_.error->code() : Code::kCancelled, took_,
+                         attempt_.bytes_written, end.bytes_found_same, end.bytes_found_blank});
   AttemptOutcome outcome =
       make_outcome(unit_->started(), job_->recipe->image().extents(), end, event);
   switch (end.verdict) {

@@ -9,6 +9,7 @@
 
 #include "loop/loop.h"
 #include "loop/scope.h"
+#include "station/counters.h"
 #include "station/fixture.h"
 #include "station/job.h"
 #include "station/ledger_unit_record.h"
@@ -31,6 +32,7 @@ struct Floor {
   Fixture& fixture;
   // Records that are being made: never cancelled, for every attempt stays on record.
   Scope& recording;
+  StationCounters& counters;
   // A FAIL stands until somebody acknowledges it.
   bool fails_are_acknowledged;
   // The view has changed; `look`: and the slots must be looked at again.

@@ -66,6 +66,7 @@ Station::Station(Loop& loop, Usb& usb, Ledger& ledger, MesLink& mes, Fixture& fi
              serials_,
              fixture,
              recording_,
+             counters_,
              config_.fails_are_acknowledged,
              [this] { shown(); },
              [this] { look(); },
@@ -78,6 +79,7 @@ Station::Station(Loop& loop, Usb& usb, Ledger& ledger, MesLink& mes, Fixture& fi
 Station::~Station() = default;
 
 Task<Status> Station::start() {
+  counters_.began = loop_.utc_now();
   CO_TRY_STATUS(co_await records_.open(version_));
   CO_TRY_STATUS(co_await restore_fails());
   if (mes_.is_there()) outbox_.start();
@@ -300,6 +302,7 @@ Job& Station::add_job(EventId id, const StartJob& order, std::unique_ptr<Recipe>
     if (ended != jobs_.end()) jobs_.erase(ended);
   }
   jobs_.push_back(std::move(job));
+  counters_.product(order.product);
   shown();
   return *jobs_.back();
 }
@@ -397,6 +400,12 @@ std::vector<JobView> Station::jobs() const {
   std::vector<JobView> views;
   for (const auto& job : jobs_) views.push_back(job->view);
   return views;
+}
+
+StationCounters Station::counters() const {
+  StationCounters counters = counters_;
+  counters.ledger = records_.counts();
+  return counters;
 }
 
 Task<Status> Station::changed(std::uint64_t seen) {

@@ -16,6 +16,7 @@
 #include "loop/signal.h"
 #include "loop/task.h"
 #include "recipe/products.h"
+#include "station/counters.h"
 #include "station/fixture.h"
 #include "station/job.h"
 #include "station/mes_link.h"
@@ -88,6 +89,8 @@ class Station {
   std::vector<SlotView> slots() const;
   // Of this life of the daemon, the newest last; older ones are in the ledger.
   std::vector<JobView> jobs() const;
+  // Of this life, too.
+  StationCounters counters() const;
 
   // Grows with each change of what is shown.
   std::uint64_t revision() const { return revision_; }
@@ -128,6 +131,7 @@ class Station {
   Records records_;
   SerialSupply serials_;
   Outbox outbox_;
+  StationCounters counters_;
   Scope recording_;
   Scope watching_;
   Floor floor_;

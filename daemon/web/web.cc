@@ -10,6 +10,7 @@
 #include "web/convert.h"
 #include "web/feed.h"
 #include "web/json_text.h"
+#include "web/metrics.h"
 #include "web/pages.h"
 #include "web/units.h"
 
@@ -41,6 +42,12 @@ Task<Result<WebAnswer>> show_station(Station& station) {
                                               .end()};
 }
 
+Task<Result<WebAnswer>> show_metrics(Station& station) {
+  co_return WebAnswer{
+      std::string(kMetricsType),
+      render_metrics(station.view(), station.slots(), station.jobs(), station.counters())};
+}
+
 // { "request_id": ..., "slot": ..., "attempt": ... }
 Task<Result<WebAnswer>> acknowledge(Station& station, WebRequest request) {
   CO_TRY(const Json body, parse_json(request.body));
@@ -62,6 +69,7 @@ std::vector<Route> Web::make_routes() {
   return {
       {WebMethod::kGet, "/", [this](WebRequest) { return say_no_pages(pages_); }},
       {WebMethod::kGet, "/api/station", [this](WebRequest) { return show_station(station_); }},
+      {WebMethod::kGet, "/metrics", [this](WebRequest) { return show_metrics(station_); }},
       {WebMethod::kGet, "/api/units",
        [this](WebRequest request) { return find_units(calls_, std::move(request)); }},
       {WebMethod::kGet, "/api/unit",

@@ -31,6 +31,7 @@ Task<Status> WriteStep::run(Unit& unit) const {
     packing.spawn("pack", pack(unit));
   }
   Status status = co_await write(unit, progress);
+  unit.bytes_written = unit.step_done;
   packing.cancel();
   co_await packing.join();
   co_return status;

@@ -156,6 +156,8 @@ TEST_F(RecordsTest, AnEndIsRecordedHoweverLongTheDiskIsFull) {
     co_await scope.join();
     EXPECT_TRUE(recorded);
     EXPECT_EQ(count<AttemptEnded>(), 1);
+    // One append, and tries to open it for an hour.
+    EXPECT_GT(records.counts().failures, 100U);
   });
 }
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <numeric>
 
 #include "loop/scope.h"
 #include "loop/sleep.h"
@@ -126,6 +127,32 @@ TEST_F(StationTest, ASecondSerialForAUnitStopsTheSlot) {
       return slot.outcome && slot.outcome->verdict == Verdict::kPass;
     });
     EXPECT_EQ(station.slots()[0].numbers.front().value, "T000001");
+  });
+}
+
+TEST_F(StationTest, WhatWasDoneIsCounted) {
+  run([](sim::Factory& factory) -> Task<> {
+    EXPECT_TRUE(co_await factory.station().start_job(order("r-1")));
+    EXPECT_EQ(factory.station().counters().products.at("tone").attempts, VerdictCounts{});
+    co_await ended(factory);
+    const StationCounters first = factory.station().counters();
+    const ProductCounts& tone = first.products.at("tone");
+    EXPECT_EQ(tone.attempts, (VerdictCounts{2, 0, 0}));
+    EXPECT_EQ(first.slots.at("2"), (VerdictCounts{1, 0, 0}));
+    // Image and serial.
+    EXPECT_EQ(tone.bytes_written, 2U * (3000 + 32));
+    EXPECT_EQ(tone.bytes_found_same, 0U);
+    EXPECT_GT(tone.cycle.sum(), 0);
+    // The job's beginning and end, and those of its two attempts.
+    const auto& commits = first.ledger.commit.counts();
+    EXPECT_EQ(std::accumulate(commits.begin(), commits.end(), 0U), 6U);
+    // What is there already is not written again.
+    EXPECT_TRUE(co_await factory.station().start_job(order("r-2")));
+    co_await ended(factory);
+    const StationCounters second = factory.station().counters();
+    EXPECT_EQ(second.products.at("tone").bytes_written, tone.bytes_written);
+    EXPECT_EQ(second.products.at("tone").bytes_found_same, tone.bytes_written);
+    EXPECT_EQ(second.began, first.began);
   });
 }
 
