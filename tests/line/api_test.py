@@ -149,7 +149,7 @@ class ApiTest(LineTest):
         check_record([json.loads(event.record) for event in everything])
         head = bytes(32)
         for event in everything:
-            head = hashlib.sha256(head + event.record).digest()
+            head = hashlib.sha256(head + hashlib.sha256(event.record).digest()).digest()
             self.assertEqual(event.sha256, head)
         for n, event in enumerate(everything):
             rest = list(self.stream.StreamEvents(pb.StreamEventsRequest(after=event.token)))

@@ -18,20 +18,27 @@ class MesLine(Line):
 
     def __init__(self, address="unix:mes.sock", certificates=""):
         self.address, self.certificates = address, certificates
+        self.station = "line-1"
         super().__init__()
 
-    def write_product(self, extra="", pool="tone", ahead=3):
+    def write_product(self, extra="", ahead=3):
         super().write_product(extra)
         product = self.folder / "products" / "tone.toml"
         text = product.read_text()
         product.write_text(text.replace('pool = "tone"',
-                                        f'pool = "{pool}"\nfrom = "mes"\nahead = {ahead}'))
+                                        f'pool = "tone"\nfrom = "mes"\nahead = {ahead}'))
 
     def write_config(self, **options):
         super().write_config(**options)
-        with open(self.config, "a", encoding="utf-8") as config:
-            config.write(f'[mes]\naddress = "{self.address}"\ndeadline_ms = {DEADLINE_MS}\n'
-                         f"{self.certificates}")
+        text = self.config.read_text().replace('name = "line-1"', f'name = "{self.station}"')
+        self.config.write_text(
+            f'{text}[mes]\naddress = "{self.address}"\ndeadline_ms = {DEADLINE_MS}\n'
+            f"{self.certificates}")
+
+    def become(self, station):
+        """Another station, with a ledger of its own: to it all boards are new."""
+        self.station, self.ledger = station, self.folder / f"{station}.db"
+        self.write_config(ledger=self.ledger.name)
 
 
 class KeptMes:

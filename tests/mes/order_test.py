@@ -126,7 +126,7 @@ class OrderTest(unittest.TestCase):
         make_certificates(line.folder)
         port = free_port()
         line.address = f"127.0.0.1:{port}"
-        line.certificates = 'ca = "ca.pem"\ncert = "station.pem"\nkey = "station.key"\n'
+        line.certificates = 'ca = "ca.pem"\ncert = "gangd.pem"\nkey = "gangd.key"\n'
         line.write_config()
         options = [word for name in ("ca", "cert", "key") for word in
                    (f"--{name}", line.folder / {"ca": "ca.pem", "cert": "mes.pem",
@@ -161,7 +161,7 @@ def make_certificates(folder):
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                 "-keyout", f"{ca}.key", "-out", f"{ca}.pem", "-subj", f"/CN={ca}", "-days", "2")
     (folder / "names").write_text("subjectAltName = IP:127.0.0.1\n")
-    for name in ("mes", "station"):
+    for name in ("mes", "gangd"):
         openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                 f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
         openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-out",

@@ -26,7 +26,7 @@ class HeartbeatTest : public testing::Test {
  protected:
   void run(Duration patience, const std::function<Task<>(sim::Factory&, Heartbeat&)>& test) {
     const auto body = [&]() -> Task<> {
-      sim::Factory factory(world_.loop, world_.port, 1, {2, 3000, 0, 0, {}, false});
+      sim::Factory factory(world_.loop, world_.port, 1, {.boards = 2, .image_bytes = 3000});
       EXPECT_TRUE(co_await factory.start());
       Heartbeat heartbeat(world_.loop, factory.station(), diary_, patience);
       co_await test(factory, heartbeat);
