@@ -1,6 +1,9 @@
 #include "web/units.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cctype>
 
 #include "base/bytes.h"
 #include "web/convert.h"
@@ -78,6 +81,16 @@ Task<Result<WebAnswer>> show_unit(WebCalls& calls, WebRequest request) {
   co_return WebAnswer{
       "application/json",
       JsonObject().json("unit", to_json(history.unit)).json("history", json_array(attempts)).end()};
+}
+
+Task<Result<WebAnswer>> show_evidence(WebCalls& calls, WebRequest request) {
+  const std::string uid = request.query["uid"];
+  if (uid.empty() || uid.size() > kQueryBytesMax) co_return Error(Code::kInvalid, "ask for a uid");
+  CO_TRY(std::string evidence, co_await calls.evidence(uid));
+  // A UID is what a chip said: of a file's name it may be all but the end.
+  const bool is_plain = std::ranges::all_of(uid, [](unsigned char c) { return std::isalnum(c); });
+  co_return WebAnswer{"application/json", std::move(evidence),
+                      fmt::format("evidence-{}.json", is_plain ? uid : "unit")};
 }
 
 }  // namespace gangd

@@ -11,5 +11,7 @@ namespace gangd {
 Task<Result<WebAnswer>> find_units(WebCalls& calls, WebRequest request);
 // ?uid= one unit with every attempt.
 Task<Result<WebAnswer>> show_unit(WebCalls& calls, WebRequest request);
+// ?uid= the file that deploy/audit/verify.py checks.
+Task<Result<WebAnswer>> show_evidence(WebCalls& calls, WebRequest request);
 
 }  // namespace gangd

@@ -74,6 +74,8 @@ std::vector<Route> Web::make_routes() {
        [this](WebRequest request) { return find_units(calls_, std::move(request)); }},
       {WebMethod::kGet, "/api/unit",
        [this](WebRequest request) { return show_unit(calls_, std::move(request)); }},
+      {WebMethod::kGet, "/api/evidence",
+       [this](WebRequest request) { return show_evidence(calls_, std::move(request)); }},
       {WebMethod::kPost, "/api/acknowledge",
        [this](WebRequest request) { return acknowledge(station_, std::move(request)); }},
   };

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "ledger/evidence.h"
 #include "ledger/ledger_reader.h"
 #include "loop/deadline.h"
 #include "loop/loop.h"
@@ -36,6 +37,13 @@ class WebCalls {
     return offload(*reading_, [file = ledger_file_, question = std::move(question)]() -> Answer {
       TRY(const std::unique_ptr<LedgerReader> reader, LedgerReader::open(file));
       return question(*reader);
+    });
+  }
+
+  // What proves a unit's history to a stranger (ledger/evidence.h).
+  auto evidence(std::string unit) {
+    return offload(*reading_, [file = ledger_file_, unit = std::move(unit)] {
+      return evidence_of(file, unit);
     });
   }
 

@@ -9,9 +9,10 @@ import json
 import os
 import random
 import socket
+import subprocess
 import unittest
 
-from line import PATIENCE, LineTest, until
+from line import PATIENCE, TOP, LineTest, until
 
 HOST = b"Host: localhost\r\n"
 ORDER = HOST + b"Content-Type: application/json\r\n"
@@ -71,6 +72,21 @@ class WebTest(LineTest):
             pass  # it is free to hang up
         connection.close()
 
+    def test_evidence_of_a_unit_holds_without_gangd(self):
+        self.line.start()
+        self.assertEqual(self.line.run_job()[0], 0)
+        uid = self.line.slots()[0]["uid"]
+        status, evidence = self.ask(f"/api/evidence?uid={uid}")
+        self.assertEqual(status, 200, evidence)
+        file = self.line.folder / "evidence.json"
+        for text, verdict in ((evidence, 0), (evidence.replace("PASS", "FAIL"), 1)):
+            file.write_text(text)
+            done = subprocess.run([TOP / "deploy/audit/verify.py", file], capture_output=True,
+                                  check=False)
+            self.assertEqual(done.returncode, verdict, done.stdout)
+        self.assertEqual(self.ask("/api/evidence")[0], 400)
+        self.assertEqual(self.ask("/api/evidence?uid=nobody")[0], 404)
+
     def test_no_bytes_crash_it(self):
         self.line.start()
         for request in EXTREME:
@@ -100,8 +116,10 @@ class WebTest(LineTest):
 
     def test_too_many_streams_are_refused_and_the_rest_is_answered(self):
         self.line.start()
-        streams = [self.connect() for _ in range(16)]
-        for stream in streams:
+        streams = []
+        for _ in range(16):
+            stream = self.connect()  # who says nothing for long is cut off
+            streams.append(stream)
             stream.sendall(b"GET /api/stream HTTP/1.1\r\n" + HOST + b"\r\n")
             self.assertEqual(stream.recv(100)[:12], b"HTTP/1.1 200")
         self.assertEqual(self.ask("/api/stream")[0], 503)

@@ -127,8 +127,12 @@ function UnitPart({ uid }: { uid: string }): JSX.Element {
         UID {unit.uid} · {unit.attempts} {unit.attempts === 1 ? "attempt" : "attempts"}
       </p>
       <p>
-        <a class="download" href={path} download={`unit-${unit.uid}.json`}>
-          Record of this unit (JSON)
+        <a class="download" href={`/api/evidence?uid=${encodeURIComponent(unit.uid)}`} download>
+          Evidence
+        </a>{" "}
+        (a file that deploy/audit/verify.py checks without gangd) ·{" "}
+        <a href={path} download={`unit-${unit.uid}.json`}>
+          Record as JSON
         </a>
       </p>
       {[...history].reverse().map((attempt) => (
