@@ -18,6 +18,7 @@
 #include <memory>
 
 #include "base/certificate.h"
+#include "base/freed.h"
 #include "image/image.h"
 
 namespace gangd {
@@ -51,13 +52,6 @@ Status check_certificate(const std::string& pem) {
 
 // --- looking closely
 
-template <auto kFree>
-struct Freed {
-  template <class T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
 using Addresses = std::unique_ptr<addrinfo, Freed<freeaddrinfo>>;
 using Context = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
 using Session = std::unique_ptr<SSL, Freed<SSL_free>>;
