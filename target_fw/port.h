@@ -73,6 +73,15 @@ struct xspi_command {
   uint32_t size;
 };
 
+/* How a chip is seen in the memory map, by a program that runs in place. */
+struct xspi_map {
+  struct xspi_command read; /* but for its address, its size and its bytes */
+  uint32_t size;            /* of the chip, or of the pair */
+  bool
+      swapped; /* of each two bytes the chip sends the second first; in the map they are in order */
+  uint32_t hz_max;
+};
+
 /* Serial-flash controller. */
 struct xspi_port {
   void* self;
@@ -83,6 +92,10 @@ struct xspi_port {
    * waits for it, and nothing else is asked of the bus in between. Both NULL: it cannot. */
   bool (*begin_read)(void* self, const struct xspi_command* command);
   bool (*end_read)(void* self);
+  /* Reads from the memory map, where the chip stays until something else is asked of the bus; that
+   * finds the clock as set_clock() has left it. False as with run(). NULL: there is no map. */
+  bool (*read_mapped)(void* self, const struct xspi_map* map, uint32_t address, uint8_t* bytes,
+                      uint32_t size);
   /* The fastest clock allowed from now on, in Hz; the chip's own limit in its present mode. */
   void (*set_clock)(void* self, uint32_t hz_max);
   /* How many data lanes the board has wired: 1, 2, 4 or 8. */

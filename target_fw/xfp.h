@@ -22,7 +22,8 @@ enum {
   XFP_AT_SEQUENCE = 12, /* u32: 0 for HELLO, then one more for each request */
   XFP_AT_OP = 16,       /* u8 */
   XFP_AT_STATUS = 17,   /* u8: of an answer; 0 in a request */
-  XFP_AT_MODE = 18,     /* u8: how, by op; then a 0 */
+  XFP_AT_MODE = 18,     /* u8: how, by op */
+  XFP_AT_FLAGS = 19,    /* u8: of a request; those that the device knows */
   XFP_AT_ADDRESS = 20,  /* u32: of the memory that is meant */
   XFP_AT_SPAN = 24,     /* u32: how many bytes of it */
   XFP_AT_SIZE = 28,     /* u32: of the payload */
@@ -43,6 +44,10 @@ enum xfp_op {
 #define XFP_ERASE_NOT_BLANK 0 /* what reads as blank is left out */
 #define XFP_ERASE_ALL 1
 
+/* Modes of XFP_HASH: how the memory is read. */
+#define XFP_HASH_AS_PROGRAMMED 0
+#define XFP_HASH_AS_BOOTED 1 /* with the clock and in the mode of a program that runs in place */
+
 /* Modes of XFP_TRACE. */
 #define XFP_TRACE_KEEP 0
 #define XFP_TRACE_FORGET 1
@@ -53,6 +58,9 @@ enum xfp_codec {
   XFP_LZ4 = 1,  /* one LZ4 block, of `span` bytes when unpacked */
   XFP_FILL = 2, /* repeated until there are `span` bytes */
 };
+
+/* A flag of a request: a WRITE that goes well needs no answer of its own. */
+#define XFP_QUIET 1u
 
 /* Statuses of answers: those of DFU (core/status.h) below 0x80, and of the protocol itself. */
 enum {
@@ -95,7 +103,13 @@ enum xfp_field {
   XFP_FIELD_REGION = 3, /* below; then the name */
   XFP_FIELD_FRAME = 4,  /* u32: the largest payload and span of a WRITE or READ */
   XFP_FIELD_CODECS = 5, /* u8: bit n is codec n */
+  XFP_FIELD_START = 6,  /* the nonce that was left in the RAM for this program, if one was */
+  XFP_FIELD_CHIP = 7,   /* u32: as DBGMCU_IDCODE reads, device below, revision above */
+  XFP_FIELD_BOARD = 8,  /* its name in ASCII */
+  XFP_FIELD_FLASH = 9,  /* u32: the address of a region; then its JEDEC id */
+  XFP_FIELD_FLAGS = 10, /* u8: the flags of requests that it knows */
 };
+#define XFP_START_NONCE_SIZE 16
 enum {
   XFP_REGION_AT_ADDRESS = 0,    /* u32 */
   XFP_REGION_AT_SIZE = 4,       /* u32 */
@@ -107,7 +121,15 @@ enum {
   XFP_REGION_AT_FLAGS = 28,     /* u8 */
   XFP_REGION_SIZE = 29,         /* without the name */
 };
-enum { XFP_REGION_READABLE = 1, XFP_REGION_ERASABLE = 2, XFP_REGION_WRITABLE = 4 };
+/* The most bytes of a board's name and of a JEDEC id. */
+#define XFP_BOARD_MAX 64
+#define XFP_JEDEC_MAX 8
+enum {
+  XFP_REGION_READABLE = 1,
+  XFP_REGION_ERASABLE = 2,
+  XFP_REGION_WRITABLE = 4,
+  XFP_REGION_BOOTS = 8, /* XFP_HASH_AS_BOOTED is known there */
+};
 
 /* Told in the BOS descriptor, in a platform capability with this UUID: u8 version (that of the
  * interface), u32 features. {09216854-0F30-4433-8651-A9B986D1AFE7} */

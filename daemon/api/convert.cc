@@ -71,6 +71,13 @@ void add_extents(const std::vector<Extent>& extents, Extents* out) {
   }
 }
 
+void tell_key(const BoardKey& key, v1::BoardKey& out) {
+  out.set_chip(key.chip);
+  out.set_board(key.board);
+  for (const std::string& flash : key.flashes) out.add_flashes(flash);
+  out.set_loader_sha256(key.loader);
+}
+
 std::string rfc3339(UtcTime time) {
   return fmt::format("{:%FT%TZ}", std::chrono::floor<std::chrono::milliseconds>(time));
 }
@@ -118,10 +125,13 @@ v1::Slot to_proto(const SlotView& view) {
   attempt->set_duration_us(outcome.duration_us);
   add_extents(outcome.expected, attempt->mutable_expected());
   add_extents(outcome.measured, attempt->mutable_measured());
+  add_extents(outcome.measured_as_booted, attempt->mutable_measured_as_booted());
   attempt->set_proof(outcome.proof);
   attempt->set_loader_sha256(outcome.loader);
   attempt->set_bytes_found_same(outcome.bytes_found_same);
   attempt->set_bytes_found_blank(outcome.bytes_found_blank);
+  attempt->set_qualification(qualification_word(outcome.qualification));
+  tell_key(outcome.key, *attempt->mutable_key());
   attempt->set_job(slot.job());
   attempt->set_ended_event(outcome.event.to_string());
   return slot;
@@ -141,6 +151,7 @@ v1::Job to_proto(const JobRow& row) {
   job.set_work_order(row.started.work_order);
   job.set_quantity(row.started.quantity);
   job.set_units_passed(row.units_passed);
+  job.set_passed_unqualified(row.passed_unqualified);
   return job;
 }
 
@@ -161,10 +172,13 @@ v1::Attempt to_proto(const AttemptRow& row) {
   attempt.set_step(row.end->step);
   attempt.set_duration_us(row.end->duration_us);
   add_extents(row.end->measured, attempt.mutable_measured());
+  add_extents(row.end->measured_as_booted, attempt.mutable_measured_as_booted());
   attempt.set_proof(row.end->proof);
   attempt.set_loader_sha256(row.end->loader);
   attempt.set_bytes_found_same(row.end->bytes_found_same);
   attempt.set_bytes_found_blank(row.end->bytes_found_blank);
+  attempt.set_qualification(qualification_word(row.end->qualification));
+  tell_key(row.end->key(), *attempt.mutable_key());
   attempt.set_ended_event(row.end_event->to_string());
   return attempt;
 }
@@ -173,10 +187,33 @@ v1::Unit to_proto(const UnitRow& row) {
   v1::Unit unit;
   unit.set_uid(row.uid);
   add_numbers(row.numbers, unit.mutable_numbers());
-  if (row.last_verdict) unit.set_last_verdict(to_proto(*row.last_verdict));
+  if (row.last_verdict) {
+    unit.set_last_verdict(to_proto(*row.last_verdict));
+    unit.set_last_qualification(qualification_word(row.last_qualification));
+  }
   unit.set_last_attempt(row.last_attempt.to_string());
   unit.set_attempts(row.attempts);
   return unit;
+}
+
+v1::Qualification to_proto(const QualificationView& view) {
+  v1::Qualification qualification;
+  qualification.set_id(view.id.to_string());
+  qualification.set_product(as_utf8(view.product));
+  qualification.set_slot(view.slot);
+  qualification.set_person(as_utf8(view.person));
+  qualification.set_step(view.step);
+  qualification.set_prompt(view.prompt);
+  qualification.set_needs_note(view.needs_note);
+  qualification.set_step_number(static_cast<std::uint32_t>(view.step_number));
+  qualification.set_steps(static_cast<std::uint32_t>(qualification_steps().size()));
+  qualification.set_trouble(as_utf8(view.trouble));
+  qualification.set_failures(view.failures);
+  tell_key(view.key, *qualification.mutable_key());
+  qualification.set_uid(view.uid);
+  add_extents(view.dump, qualification.mutable_dump());
+  if (view.qualified != EventId()) qualification.set_qualified(view.qualified.to_string());
+  return qualification;
 }
 
 v1::LedgerEvent to_proto(const StoredEvent& event) {

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "ledger/ledger_reader.h"
+#include "station/qualification.h"
 #include "station/view.h"
 
 namespace gangd {
@@ -16,6 +17,7 @@ gang::v1::Slot to_proto(const SlotView& view);
 gang::v1::Job to_proto(const JobRow& row);
 gang::v1::Attempt to_proto(const AttemptRow& row);
 gang::v1::Unit to_proto(const UnitRow& row);
+gang::v1::Qualification to_proto(const QualificationView& view);
 gang::v1::LedgerEvent to_proto(const StoredEvent& event);
 
 // Nothing for VERDICT_UNSPECIFIED. kInvalid for a number that has no name.

@@ -171,7 +171,8 @@ Door::Door(Calls& calls, std::shared_ptr<Gate> gate)
       station_(calls),
       jobs_(calls, *gate_),
       units_(calls),
-      events_(calls) {}
+      events_(calls),
+      qualifications_(calls, *gate_) {}
 
 Status Door::serve(const std::string& address, std::shared_ptr<grpc::ServerCredentials> credentials,
                    grpc::ServerBuilder& builder) {
@@ -183,6 +184,7 @@ Status Door::serve(const std::string& address, std::shared_ptr<grpc::ServerCrede
   TRY_STATUS(offer<gang::v1::Jobs>(builder, jobs_));
   TRY_STATUS(offer<gang::v1::Units>(builder, units_));
   TRY_STATUS(offer<gang::v1::Events>(builder, events_));
+  TRY_STATUS(offer<gang::v1::Qualifications>(builder, qualifications_));
   server_ = builder.BuildAndStart();
   if (server_) return {};
   return Error(Code::kIo, "gRPC cannot listen there: let gangd's user do so");

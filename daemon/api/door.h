@@ -53,6 +53,7 @@ class Door {
   JobsService jobs_;
   UnitsService units_;
   EventsService events_;
+  QualificationsService qualifications_;
   std::unique_ptr<grpc::Server> server_;
 };
 

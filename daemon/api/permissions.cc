@@ -38,6 +38,12 @@ constexpr std::array kTable = {
     Permission{"gang.v1.Units/GetUnit", kAll},
     Permission{"gang.v1.Units/ListUnits", kAll},
     Permission{"gang.v1.Events/StreamEvents", kAll},
+    // Who answers for the product, and not who must get boards through: quality.
+    Permission{"gang.v1.Qualifications/StartQualification", kQuality | kAdmin},
+    Permission{"gang.v1.Qualifications/DoStep", kQuality | kAdmin},
+    Permission{"gang.v1.Qualifications/CompareDump", kQuality | kAdmin},
+    Permission{"gang.v1.Qualifications/GetQualification", kAll},
+    Permission{"gang.v1.Qualifications/ListQualifications", kAll},
     Permission{"grpc.health.v1.Health/Check", kAll},
     Permission{"grpc.health.v1.Health/Watch", kAll},
     Permission{"grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", kAll},

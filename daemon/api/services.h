@@ -62,6 +62,31 @@ class UnitsService final : public gang::v1::Units::CallbackService {
   Calls& calls_;
 };
 
+class QualificationsService final : public gang::v1::Qualifications::CallbackService {
+ public:
+  QualificationsService(Calls& calls, const Gate& gate) : calls_(calls), gate_(gate) {}
+
+  grpc::ServerUnaryReactor* StartQualification(grpc::CallbackServerContext* context,
+                                               const gang::v1::StartQualificationRequest* request,
+                                               gang::v1::Qualification* response) override;
+  grpc::ServerUnaryReactor* GetQualification(grpc::CallbackServerContext* context,
+                                             const gang::v1::GetQualificationRequest* request,
+                                             gang::v1::Qualification* response) override;
+  grpc::ServerUnaryReactor* DoStep(grpc::CallbackServerContext* context,
+                                   const gang::v1::DoStepRequest* request,
+                                   gang::v1::Qualification* response) override;
+  grpc::ServerUnaryReactor* CompareDump(grpc::CallbackServerContext* context,
+                                        const gang::v1::CompareDumpRequest* request,
+                                        gang::v1::Qualification* response) override;
+  grpc::ServerUnaryReactor* ListQualifications(
+      grpc::CallbackServerContext* context, const gang::v1::ListQualificationsRequest* request,
+      gang::v1::ListQualificationsResponse* response) override;
+
+ private:
+  Calls& calls_;
+  const Gate& gate_;
+};
+
 class EventsService final : public gang::v1::Events::CallbackService {
  public:
   explicit EventsService(Calls& calls) : calls_(calls) {}

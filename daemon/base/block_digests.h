@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/known_sums.h"
 
 namespace gangd {
 
@@ -13,6 +14,7 @@ constexpr std::uint32_t kDigestBlock = 65536;
 
 // CRC-32C of each block of bytes that lie at `address`. Good for finding out what differs, not for
 // proving that nothing does.
-std::vector<std::uint32_t> block_digests(std::uint32_t address, ByteView bytes);
+std::vector<std::uint32_t> block_digests(std::uint32_t address, ByteView bytes,
+                                         const KnownSums& sums = KnownSums());
 
 }  // namespace gangd

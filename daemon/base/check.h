@@ -7,6 +7,7 @@
 
 #include <source_location>
 #include <string>
+#include <utility>
 
 namespace gangd {
 

@@ -41,16 +41,21 @@ Status print_unit(const RecalledUnit& unit, bool json) {
     values.push_back({number.value});
   }
   const std::string word(carries_word(unit.carries));
+  const std::string verdict(unit.last_verdict ? verdict_name(*unit.last_verdict) : "-");
   if (json) {
     const Json::Object object = {{"uid", {unit.uid}},
                                  {"serials", {std::move(values)}},
                                  {"image", {word}},
                                  {"attempt", {unit.last_attempt.to_string()}},
-                                 {"at", {utc_text(unit.last_at)}}};
+                                 {"at", {utc_text(unit.last_at)}},
+                                 {"verdict", {verdict}},
+                                 {"qualification", {qualification_word(unit.last_qualification)}}};
     fmt::print("{}\n", canonical_json({object}));
   } else {
-    fmt::print("{:<10} {:<26} {:<16} attempt {} at {}\n", word, unit.uid, serials,
-               unit.last_attempt.to_string(), utc_text(unit.last_at));
+    const bool is_qualified = unit.last_qualification != EventId();
+    fmt::print("{:<10} {:<26} {:<16} attempt {} at {}: {}{}\n", word, unit.uid, serials,
+               unit.last_attempt.to_string(), utc_text(unit.last_at), verdict,
+               is_qualified ? "" : fmt::format(" {}", kUnqualified));
   }
   return {};
 }

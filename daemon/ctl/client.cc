@@ -57,6 +57,7 @@ Client::Client(Place place) : place_(std::move(place)) {
   jobs_ = gang::v1::Jobs::NewStub(channel);
   units_ = gang::v1::Units::NewStub(channel);
   events_ = gang::v1::Events::NewStub(channel);
+  qualifications_ = gang::v1::Qualifications::NewStub(channel);
 }
 
 void Client::set_deadline(grpc::ClientContext& context) {

@@ -38,6 +38,7 @@ class Client {
   gang::v1::Jobs::Stub& jobs() { return *jobs_; }
   gang::v1::Units::Stub& units() { return *units_; }
   gang::v1::Events::Stub& events() { return *events_; }
+  gang::v1::Qualifications::Stub& qualifications() { return *qualifications_; }
 
   // For a call that answers at once. Streams and stops have none: they take their time.
   static void set_deadline(grpc::ClientContext& context);
@@ -53,6 +54,7 @@ class Client {
   std::unique_ptr<gang::v1::Jobs::Stub> jobs_;
   std::unique_ptr<gang::v1::Units::Stub> units_;
   std::unique_ptr<gang::v1::Events::Stub> events_;
+  std::unique_ptr<gang::v1::Qualifications::Stub> qualifications_;
 };
 
 }  // namespace gangd

@@ -8,7 +8,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ranges>
+#include <utility>
 
+#include "base/verdict.h"
 #include "ctl/text.h"
 
 namespace gangd {
@@ -20,7 +22,7 @@ using namespace std::chrono_literals;
 // Fast enough for the eye, slow enough for a serial console.
 constexpr auto kDrawEvery = 100ms;
 // With the UID and a serial of 8 characters it fits into 80 columns.
-constexpr std::size_t kBarWidth = 16;
+constexpr std::size_t kBarWidth = 8;
 
 struct TerminalSize {
   std::size_t columns = 80;
@@ -56,7 +58,7 @@ double progress_of(const v1::Slot& slot) {
 
 std::string verdict_line(const v1::Attempt& attempt) {
   std::string line =
-      fmt::format("slot {}: {}  {}  {}", attempt.slot(), word_of(attempt.verdict()),
+      fmt::format("slot {}: {}  {}  {}", attempt.slot(), judged(attempt),
                   attempt.uid().empty() ? "-" : attempt.uid(), numbers_of(attempt.numbers()));
   line += fmt::format("  {:.1f} s", static_cast<double>(attempt.duration_us()) / 1e6);
   if (!attempt.reason().empty()) line += "  " + printable(attempt.reason());
@@ -64,9 +66,15 @@ std::string verdict_line(const v1::Attempt& attempt) {
 }
 
 std::string state_of(const v1::Slot& slot) {
-  if (slot.has_outcome()) return std::string(word_of(slot.outcome().verdict()));
+  if (slot.has_outcome()) return judged(slot.outcome());
   if (slot.state() == v1::SLOT_STATE_RUNNING && !slot.step().empty()) return slot.step();
   return std::string(word_of(slot.state()));
+}
+
+// `; of those that passed, 2 UNQUALIFIED`
+std::string beside_passed(const v1::Job& job) {
+  if (job.passed_unqualified() == 0) return "";
+  return fmt::format("; of those that passed, {} {}", job.passed_unqualified(), kUnqualified);
 }
 
 std::string bar(const v1::Slot& slot, std::size_t columns) {
@@ -203,9 +211,9 @@ void JobDisplay::finish(bool is_whole) {
     fmt::print("{}\n", json_of(job_));
     return;
   }
-  fmt::print("job {} {}: {} passed, {} failed, {} unknown\n", job_.id(),
+  fmt::print("job {} {}: {} passed, {} failed, {} unknown{}\n", job_.id(),
              is_whole ? job_.reason() : "as far as it was seen", job_.passed(), job_.failed(),
-             job_.unknown());
+             job_.unknown(), beside_passed(job_));
 }
 
 }  // namespace gangd

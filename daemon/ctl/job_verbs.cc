@@ -3,6 +3,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstring>
 
 #include "ctl/job_display.h"
@@ -176,11 +177,12 @@ Exit list_jobs(const Arguments& arguments) {
     return Exit::kGood;
   }
   std::vector<std::vector<std::string>> rows = {
-      {"JOB", "PRODUCT", "STATE", "PASSED", "FAILED", "UNKNOWN", "SLOTS"}};
+      {"JOB", "PRODUCT", "STATE", "PASSED", "UNQUALIFIED", "FAILED", "UNKNOWN", "SLOTS"}};
   for (const v1::Job& job : response.jobs()) {
     rows.push_back({job.id(), job.product(), job.running() ? "runs" : job.reason(),
-                    std::to_string(job.passed()), std::to_string(job.failed()),
-                    std::to_string(job.unknown()), std::to_string(job.slots_size())});
+                    std::to_string(job.passed()), std::to_string(job.passed_unqualified()),
+                    std::to_string(job.failed()), std::to_string(job.unknown()),
+                    std::to_string(job.slots_size())});
   }
   print_table(rows);
   return Exit::kGood;

@@ -43,6 +43,7 @@ class CommandLine {
     seen->add_option("--request", arguments_.request, "a name of your own for this order");
     add_jobs();
     add_units();
+    add_qualifications();
     add_ledger();
     add_audit();
   }
@@ -127,6 +128,30 @@ class CommandLine {
     list->add_option("--verdict", arguments_.verdict, "of the newest attempt")
         ->check(CLI::IsMember({"pass", "fail", "unknown"}));
     list->add_option("--image", arguments_.image, "that carry the image of this SHA-256");
+  }
+
+  void add_qualifications() {
+    CLI::App* app = verb(app_, "qualify",
+                         "go through the procedure after which a kind of board is no longer "
+                         "UNQUALIFIED, step by step with one real board",
+                         qualify);
+    app->add_option("PRODUCT", arguments_.product, "see gangctl station");
+    app->add_option("--slot", arguments_.slots, "where the board is")->expected(1);
+    app->add_option("--person", arguments_.person, "your name, as it goes on record");
+    app->add_option("--continue", arguments_.qualification, "go on with this one, such as 1-17");
+    app->add_option("--request", arguments_.request, "a name of your own for this order");
+    app->add_option("--power", arguments_.power,
+                    "a command that switches all power of the board: run with `off` or `on` behind "
+                    "it. Without it you are asked");
+    app->add_flag("--hub-power", arguments_.hub_power,
+                  "the hub switches the power of the slot's port: of a board that has no other");
+    app->add_option("--off-seconds", arguments_.off_seconds, "how long that power stays away")
+        ->capture_default_str()
+        ->check(CLI::Range(0, 3600));
+    app->add_option("--dump", arguments_.dumps,
+                    "FILE@ADDRESS: the memory from ADDRESS on, as a debugger read it; may be "
+                    "repeated. Without it you are asked");
+    verb(app_, "qualifications", "those that go on", list_qualifications);
   }
 
   void add_ledger() {

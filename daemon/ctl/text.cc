@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/verdict.h"
+
 namespace gangd {
 
 namespace v1 = gang::v1;
@@ -29,6 +31,20 @@ std::string_view word_of(v1::Verdict verdict) {
     default:
       return "UNKNOWN";
   }
+}
+
+std::string judged(v1::Verdict verdict, const std::string& qualification) {
+  std::string words(word_of(verdict));
+  if (verdict == v1::VERDICT_UNSPECIFIED) return words;
+  // A gangd from before there was such a thing says nothing.
+  if (qualification.empty() || qualification == kUnqualified) {
+    words += fmt::format(" {}", kUnqualified);
+  }
+  return words;
+}
+
+std::string judged(const v1::Attempt& attempt) {
+  return judged(attempt.verdict(), attempt.qualification());
 }
 
 std::string_view word_of(v1::SlotState state) {

@@ -15,6 +15,9 @@ std::string json_of(const google::protobuf::Message& message);
 // PASS, FAIL, UNKNOWN; `-` when there is none yet.
 std::string_view word_of(gang::v1::Verdict verdict);
 std::string_view word_of(gang::v1::SlotState state);
+// `PASS`, or `PASS UNQUALIFIED`: people see no verdict without it.
+std::string judged(gang::v1::Verdict verdict, const std::string& qualification);
+std::string judged(const gang::v1::Attempt& attempt);
 
 // `T000001`, or several with commas between.
 std::string numbers_of(const google::protobuf::RepeatedPtrField<gang::v1::UnitNumber>& numbers);

@@ -40,6 +40,13 @@ struct Arguments {
   std::string to;
   std::string reason;
   std::string skip;
+
+  std::string person;
+  std::string qualification;
+  std::string power;
+  bool hub_power = false;
+  std::uint32_t off_seconds = 10;
+  std::vector<std::string> dumps;
 };
 
 Exit show_station(const Arguments& arguments);
@@ -59,6 +66,8 @@ Exit audit_export(const Arguments& arguments);
 Exit audit_backup(const Arguments& arguments);
 Exit go_on_ledger(const Arguments& arguments);
 Exit replace_station_key(const Arguments& arguments);
+Exit qualify(const Arguments& arguments);
+Exit list_qualifications(const Arguments& arguments);
 Exit rebuild_ledger(const Arguments& arguments);
 
 }  // namespace gangd

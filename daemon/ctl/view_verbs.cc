@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "base/bytes.h"
+#include "base/verdict.h"
 #include "ctl/text.h"
 #include "ctl/verbs.h"
 
@@ -15,10 +16,35 @@ std::string seconds_of(const v1::Attempt& attempt) {
   return fmt::format("{:.1f}", static_cast<double>(attempt.duration_us()) / 1e6);
 }
 
+// Of which kind the board is, and who has qualified that.
+void print_kind(const v1::Attempt& attempt) {
+  const v1::BoardKey& key = attempt.key();
+  if (attempt.verdict() == v1::VERDICT_UNSPECIFIED) return;
+  std::string flashes;
+  for (const std::string& flash : key.flashes()) flashes += " " + printable(flash);
+  fmt::print("  board {}, chip {}, flash{}: {}\n",
+             key.board().empty() ? "not told" : printable(key.board()),
+             key.chip().empty() ? "not told" : printable(key.chip()),
+             flashes.empty() ? " not told" : flashes,
+             attempt.qualification().empty() || attempt.qualification() == kUnqualified
+                 ? fmt::format("{}, nobody has qualified this kind with this loader", kUnqualified)
+                 : "qualified by " + printable(attempt.qualification()));
+}
+
+// The last one, if it was measured more than once.
+const v1::Extent* find_extent(const google::protobuf::RepeatedPtrField<v1::Extent>& measured,
+                              const v1::Extent& meant) {
+  const v1::Extent* found = nullptr;
+  for (const v1::Extent& each : measured) {
+    if (each.name() == meant.name() && each.address() == meant.address()) found = &each;
+  }
+  return found;
+}
+
 void print_attempt(const v1::Attempt& attempt) {
-  fmt::print("\nattempt {}  {}  {}  slot {}, job {}, {} s\n", attempt.id(),
-             word_of(attempt.verdict()), attempt.started_at(), attempt.slot(), attempt.job(),
-             seconds_of(attempt));
+  fmt::print("\nattempt {}  {}  {}  slot {}, job {}, {} s\n", attempt.id(), judged(attempt),
+             attempt.started_at(), attempt.slot(), attempt.job(), seconds_of(attempt));
+  print_kind(attempt);
   if (!attempt.reason().empty()) fmt::print("  {}\n", printable(attempt.reason()));
   if (!attempt.proof().empty()) {
     fmt::print("  measured by {}", attempt.proof() == "device" ? "the device itself"
@@ -31,13 +57,13 @@ void print_attempt(const v1::Attempt& attempt) {
     fmt::print("\n");
   }
   for (const v1::Extent& extent : attempt.expected()) {
-    const v1::Extent* measured = nullptr;
-    for (const v1::Extent& each : attempt.measured()) {
-      if (each.name() == extent.name() && each.address() == extent.address()) measured = &each;
-    }
+    const v1::Extent* measured = find_extent(attempt.measured(), extent);
     fmt::print("  {} at 0x{:08x}, {} bytes\n    should be {}\n    measured  {}\n", extent.name(),
                extent.address(), extent.size(), extent.sha256(),
                measured == nullptr ? "not" : measured->sha256());
+    if (const v1::Extent* booted = find_extent(attempt.measured_as_booted(), extent)) {
+      fmt::print("    as booted {}\n", booted->sha256());
+    }
   }
 }
 
@@ -93,8 +119,7 @@ Exit list_slots(const Arguments& arguments) {
       {"SLOT", "PATH", "STATE", "JOB", "UID", "SERIAL", "VERDICT", "NOTE"}};
   for (const v1::Slot& slot : response.slots()) {
     rows.push_back({slot.name(), slot.path(), std::string(word_of(slot.state())), slot.job(),
-                    slot.uid(), numbers_of(slot.numbers()),
-                    std::string(word_of(slot.outcome().verdict())),
+                    slot.uid(), numbers_of(slot.numbers()), judged(slot.outcome()),
                     slot.has_outcome() ? slot.outcome().reason() : slot.hint()});
   }
   print_table(rows);
@@ -116,7 +141,8 @@ Exit show_unit(const Arguments& arguments) {
     return Exit::kGood;
   }
   fmt::print("unit     {}\nserial   {}\nverdict  {}\nattempts {}\n", unit.uid(),
-             numbers_of(unit.numbers()), word_of(unit.last_verdict()), unit.attempts());
+             numbers_of(unit.numbers()), judged(unit.last_verdict(), unit.last_qualification()),
+             unit.attempts());
   for (const v1::Attempt& attempt : unit.history()) print_attempt(attempt);
   return Exit::kGood;
 }
@@ -137,7 +163,8 @@ Exit list_units(const Arguments& arguments) {
       fmt::print("{}\n", json_of(unit));
     } else {
       rows.push_back({unit.uid(), numbers_of(unit.numbers()),
-                      std::string(word_of(unit.last_verdict())), std::to_string(unit.attempts())});
+                      judged(unit.last_verdict(), unit.last_qualification()),
+                      std::to_string(unit.attempts())});
     }
   }
   const grpc::Status status = reader->Finish();

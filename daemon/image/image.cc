@@ -33,9 +33,10 @@ Result<Image> Image::make(std::vector<ImagePart> parts) {
   Image image;
   for (const ImagePart& part : parts) {
     image.extents_.push_back({part.name, part.address, part.bytes.size(), sha256(part.bytes)});
-    image.digests_.push_back(block_digests(part.address, part.bytes));
+    image.sums_.add(part.address, part.bytes);
+    image.digests_.push_back(block_digests(part.address, part.bytes, image.sums_));
   }
-  image.parts_ = std::move(parts);
+  image.parts_ = std::move(parts);  // the bytes stay where they are
   return image;
 }
 

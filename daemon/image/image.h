@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/extent.h"
+#include "base/known_sums.h"
 #include "base/result.h"
 
 namespace gangd {
@@ -29,6 +30,8 @@ class Image {
   const std::vector<Extent>& extents() const { return extents_; }
   // The parts' block_digests().
   const std::vector<std::vector<std::uint32_t>>& digests() const { return digests_; }
+  // Of the parts' bytes.
+  const KnownSums& sums() const { return sums_; }
 
  private:
   Image() = default;
@@ -36,6 +39,7 @@ class Image {
   std::vector<ImagePart> parts_;
   std::vector<Extent> extents_;
   std::vector<std::vector<std::uint32_t>> digests_;
+  KnownSums sums_;
 };
 
 // Blocks: for a worker. kNotFound, kIo, or kInvalid if it has more than `bytes_max` bytes.

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <type_traits>
 
 #include "ledger/canonical_json.h"
 
@@ -51,6 +52,7 @@ void fields_of(Visit& visit, E& event, const JobStarted*) {
   visit.optional("subject", event.subject);
   visit.optional("work_order", event.work_order);
   visit.optional("quantity", event.quantity);
+  visit.optional("qualification", event.qualification);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& event, const JobEnded*) {
@@ -84,6 +86,47 @@ void fields_of(Visit& visit, E& event, const AttemptEnded*) {
   visit("measured", event.measured);
   visit("proof", event.proof);
   visit("loader", event.loader);
+  visit.optional("chip", event.chip);
+  visit.optional("board", event.board);
+  visit.optional("flashes", event.flashes);
+  visit.optional("qualification", event.qualification);
+  visit.optional("measured_as_booted", event.measured_as_booted);
+}
+template <class Visit, class E>
+void fields_of(Visit& visit, E& event, const QualificationStarted*) {
+  visit("request", event.request);
+  visit("role", event.role);
+  visit("subject", event.subject);
+  visit("person", event.person);
+  visit("product", event.product);
+  visit("product_sha256", event.product_digest);
+  visit("slot", event.slot);
+}
+template <class Visit, class E>
+void fields_of(Visit& visit, E& event, const QualificationStep*) {
+  visit("qualification", event.qualification);
+  visit("step", event.step);
+  visit("passed", event.passed);
+  visit("reason", event.reason);
+  visit("note", event.note);
+  visit("role", event.role);
+  visit("subject", event.subject);
+  visit.optional("attempt", event.attempt);
+  visit.optional("dumped", event.dumped);
+}
+template <class Visit, class E>
+void fields_of(Visit& visit, E& event, const BoardQualified*) {
+  visit("qualification", event.qualification);
+  visit("chip", event.chip);
+  visit("board", event.board);
+  visit("flashes", event.flashes);
+  visit("loader", event.loader);
+  visit("uid", event.uid);
+  visit("failures", event.failures);
+  visit("person", event.person);
+  visit("role", event.role);
+  visit("subject", event.subject);
+  visit("signature", event.signature);
 }
 template <class Visit, class E>
 void fields_of(Visit& visit, E& lease, const SerialsLeased*) {
@@ -256,20 +299,35 @@ UtcTime time_of(std::string_view text) {
 // --- the events by their names
 
 // In the order of the variant.
-constexpr std::array<std::string_view, std::variant_size_v<LedgerEvent>> kTypes = {
-    "ledger_began",  "daemon_started",  "key_replaced",  "epoch_began",   "job_started",
-    "job_ended",     "attempt_started", "attempt_ended", "access_denied", "attempt_acknowledged",
-    "serials_leased"};
+constexpr std::array<std::string_view, std::variant_size_v<LedgerEvent::Kinds>> kTypes = {
+    "ledger_began",         "daemon_started", "key_replaced",
+    "epoch_began",          "job_started",    "job_ended",
+    "attempt_started",      "attempt_ended",  "access_denied",
+    "attempt_acknowledged", "serials_leased", "qualification_started",
+    "qualification_step",   "board_qualified"};
 
 template <std::size_t Index = 0>
 LedgerEvent event_of_type(std::size_t index) {
-  if constexpr (Index + 1 < std::variant_size_v<LedgerEvent>) {
+  if constexpr (Index + 1 < std::variant_size_v<LedgerEvent::Kinds>) {
     if (index != Index) return event_of_type<Index + 1>(index);
   }
   return LedgerEvent(std::in_place_index<Index>);
 }
 
 }  // namespace
+
+static_assert(std::is_nothrow_move_constructible_v<LedgerEvent::Kinds> &&
+              std::is_nothrow_move_assignable_v<LedgerEvent::Kinds>);
+
+LedgerEvent::LedgerEvent(const LedgerEvent& other) = default;
+LedgerEvent::LedgerEvent(LedgerEvent&& other) noexcept = default;
+LedgerEvent& LedgerEvent::operator=(const LedgerEvent& other) = default;
+LedgerEvent& LedgerEvent::operator=(LedgerEvent&& other) noexcept = default;
+LedgerEvent::~LedgerEvent() = default;
+
+bool LedgerEvent::operator==(const LedgerEvent& other) const {
+  return static_cast<const Kinds&>(*this) == static_cast<const Kinds&>(other);
+}
 
 std::string EventId::to_string() const {
   return fmt::format("{}-{}", epoch, n);
@@ -286,6 +344,10 @@ Result<EventId> EventId::parse(std::string_view text) {
     }
   }
   return Error(Code::kInvalid, "\"{}\" is no id: one looks like 1-17", text);
+}
+
+std::string qualification_word(EventId qualification) {
+  return qualification == EventId() ? std::string(kUnqualified) : qualification.to_string();
 }
 
 std::string utc_text(UtcTime time) {
@@ -342,6 +404,20 @@ Result<Entry> decode_entry(std::string_view bytes) {
 
 std::string key_text(const std::string& station, EventId id, const PublicKey& key) {
   return fmt::format("gangd key\n{}\n{}\n{}\n", station, id.to_string(), key.hex());
+}
+
+std::string BoardKey::text() const {
+  const auto told = [](const std::string& text) { return text.empty() ? "not told" : text; };
+  return fmt::format("{}, chip {}, flash {}, loader {}", told(board), told(chip),
+                     told(fmt::format("{}", fmt::join(flashes, " "))), told(loader));
+}
+
+std::string qualification_text(const std::string& station, EventId id,
+                               const BoardQualified& qualified) {
+  return fmt::format("gangd qualification\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n", station,
+                     id.to_string(), qualified.qualification.to_string(), qualified.chip,
+                     qualified.board, fmt::join(qualified.flashes, ","), qualified.loader,
+                     qualified.uid);
 }
 
 Sha256Digest chain(const Sha256Digest& before, const Sha256Digest& record) {

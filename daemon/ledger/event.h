@@ -41,6 +41,23 @@ struct UnitNumber {
   bool operator==(const UnitNumber&) const = default;
 };
 
+// Of which kind a board is, and what it runs: what a qualification holds for. As the board tells
+// it; empty where it does not.
+struct BoardKey {
+  std::string chip;                  // `0x` and 8 hexadecimal digits: device and revision
+  std::string board;                 // its name
+  std::vector<std::string> flashes;  // JEDEC ids in hexadecimal digits, by their addresses
+  std::string loader;                // SHA-256 of its program
+
+  // Only then it can be qualified.
+  bool is_whole() const {
+    return !chip.empty() && !board.empty() && !flashes.empty() && !loader.empty();
+  }
+  // For a person: `virtual, chip 0x10000fff, flash c2853b, loader 0123…`.
+  std::string text() const;
+  auto operator<=>(const BoardKey&) const = default;
+};
+
 // --- the events
 
 struct LedgerBegan {
@@ -86,6 +103,7 @@ struct JobStarted {
   std::string subject = {};           // of the certificate of who asked; empty for a socket
   std::string work_order = {};        // the MES's name for it; empty: it has none
   std::uint64_t quantity = 0;         // so many units are to pass, then the job ends; 0: any number
+  EventId qualification = {};         // that it is part of; {0, 0}: none
   bool operator==(const JobStarted&) const = default;
 };
 
@@ -125,6 +143,15 @@ struct AttemptEnded {
   std::vector<Extent> measured;         // what was measured, with the digests that it had
   std::string proof;   // how: `device`, `readback` or `both`; empty if nothing was measured
   std::string loader;  // SHA-256 of the program of the device that has measured; or empty
+  // The rest of its key(), and the BoardQualified that was in force for it; {0, 0}: UNQUALIFIED.
+  std::string chip = {};
+  std::string board = {};
+  std::vector<std::string> flashes = {};
+  EventId qualification = {};
+  // What was measured once more, as the application that runs from it in place will read it.
+  std::vector<Extent> measured_as_booted = {};
+
+  BoardKey key() const { return {chip, board, flashes, loader}; }
   bool operator==(const AttemptEnded&) const = default;
 };
 
@@ -156,10 +183,73 @@ struct AttemptAcknowledged {
   bool operator==(const AttemptAcknowledged&) const = default;
 };
 
-// Not to be taken for Event, which the loop is woken by.
-using LedgerEvent =
-    std::variant<LedgerBegan, DaemonStarted, KeyReplaced, EpochBegan, JobStarted, JobEnded,
-                 AttemptStarted, AttemptEnded, AccessDenied, AttemptAcknowledged, SerialsLeased>;
+// Somebody begins to go through the procedure that qualifies a kind of board. Ends what was going
+// on in the slot before.
+struct QualificationStarted {
+  std::string request;
+  std::string role;
+  std::string subject;  // of the certificate; empty for a socket
+  std::string person;   // who does it, in their own words
+  std::string product;
+  Sha256Digest product_digest;  // of the product's file
+  std::string slot;
+  bool operator==(const QualificationStarted&) const = default;
+};
+
+// A step of the procedure was done: well, or not; then it is done again.
+struct QualificationStep {
+  EventId qualification;
+  std::string step;  // `program`
+  bool passed = false;
+  std::string reason;  // why not; empty when it passed
+  std::string note;    // what the person saw, in their own words; or empty
+  std::string role;
+  std::string subject;
+  EventId attempt = {};             // of a step that gangd does
+  std::vector<Extent> dumped = {};  // what the dump held
+  bool operator==(const QualificationStep&) const = default;
+};
+
+// The procedure was gone through to its end: units of this key are no longer UNQUALIFIED.
+struct BoardQualified {
+  EventId qualification;
+  std::string chip;
+  std::string board;
+  std::vector<std::string> flashes;
+  std::string loader;
+  std::string uid;             // of the board that it was done with
+  std::uint64_t failures = 0;  // steps that had to be done again
+  std::string person;
+  std::string role;
+  std::string subject;
+  std::string signature;  // of the station's key over qualification_text()
+
+  BoardKey key() const { return {chip, board, flashes, loader}; }
+  bool operator==(const BoardQualified&) const = default;
+};
+
+// Not to be taken for Event, which the loop is woken by. How one of so many kinds is copied, moved,
+// destroyed and compared is compiled in event.cc, and not again wherever there is an event.
+class LedgerEvent
+    : public std::variant<LedgerBegan, DaemonStarted, KeyReplaced, EpochBegan, JobStarted, JobEnded,
+                          AttemptStarted, AttemptEnded, AccessDenied, AttemptAcknowledged,
+                          SerialsLeased, QualificationStarted, QualificationStep, BoardQualified> {
+ public:
+  using Kinds = variant;
+
+  using Kinds::Kinds;
+  LedgerEvent() = default;
+  LedgerEvent(const LedgerEvent& other);
+  LedgerEvent(LedgerEvent&& other) noexcept;
+  LedgerEvent& operator=(const LedgerEvent& other);
+  LedgerEvent& operator=(LedgerEvent&& other) noexcept;
+  ~LedgerEvent();
+
+  bool operator==(const LedgerEvent& other) const;
+};
+
+// What stands beside every verdict: the id of the BoardQualified, or UNQUALIFIED.
+std::string qualification_word(EventId qualification);
 
 // As records have it: `2026-11-21T08:15:00.000250Z`.
 std::string utc_text(UtcTime time);
@@ -190,6 +280,10 @@ Result<Entry> decode_entry(std::string_view bytes);
 
 // What the key before signs when `id` brings another.
 std::string key_text(const std::string& station, EventId id, const PublicKey& key);
+
+// What the station signs when a kind of board is qualified.
+std::string qualification_text(const std::string& station, EventId id,
+                               const BoardQualified& qualified);
 
 // SHA-256 over the hash before and the record's own SHA-256: what makes the events a chain. Before
 // the first stand 32 zero bytes. A record that must not be shown takes part by its SHA-256 alone.

@@ -8,6 +8,7 @@
 #include "ledger/events.h"
 #include "ledger/ledger_file.h"
 #include "ledger/ledger_reader.h"
+#include "ledger/qualifications.h"
 
 namespace gangd {
 namespace {
@@ -22,14 +23,17 @@ Result<std::string> uid_of(const std::string& ledger, const std::string& unit) {
                "no unit has the UID or serial \"{}\": look it up with gangctl unit list", unit);
 }
 
-// The first event, those that replaced the key, and those of the unit's attempts and their jobs.
+// The first event, those that replaced the key, those of the unit's attempts and their jobs, and
+// what qualified its kind of board.
 Result<std::set<std::uint64_t>> numbers_of(Database& ledger, const std::string& uid) {
   std::set<std::uint64_t> numbers;
   TRY(Statement rows, ledger.prepare("SELECT n FROM key_event UNION "
                                      "SELECT job_n FROM attempt WHERE uid = ?1 UNION "
                                      "SELECT n FROM attempt WHERE uid = ?1 UNION "
                                      "SELECT end_n FROM attempt WHERE uid = ?1 "
-                                     "AND end_n IS NOT NULL"));
+                                     "AND end_n IS NOT NULL UNION "
+                                     "SELECT qualified_n FROM attempt_qualified "
+                                     "JOIN attempt ON n = attempt_n WHERE uid = ?1"));
   rows.bind(0, uid);
   while (true) {
     TRY(const bool has_row, rows.step());
@@ -78,6 +82,7 @@ Result<Json> proof_of(Database& ledger, std::uint64_t n) {
 Result<std::string> evidence_of(const std::string& ledger, const std::string& unit) {
   TRY(const std::string uid, uid_of(ledger, unit));
   TRY(Database database, open_ledger(ledger, Database::Access::kRead));
+  TRY_STATUS(ensure_qualifications_are_readable(database));
   TRY_STATUS(database.execute("BEGIN"));
   TRY(const std::set<std::uint64_t> numbers, numbers_of(database, uid));
   TRY(const auto first, first_entry(database));

@@ -58,6 +58,12 @@ Json extents_json(const std::vector<Extent>& extents) {
   return {std::move(array)};
 }
 
+Json texts_json(const std::vector<std::string>& texts) {
+  Json::Array array;
+  for (const std::string& text : texts) array.push_back({text});
+  return {std::move(array)};
+}
+
 Row row_of(const AttemptRow& attempt, const Entry& start) {
   Json::Array serials;
   for (const UnitNumber& number : attempt.started.numbers) serials.push_back({number.value});
@@ -74,13 +80,19 @@ Row row_of(const AttemptRow& attempt, const Entry& start) {
           {"uid", {attempt.started.uid}},
           {"serials", {std::move(serials)}},
           {"verdict", {attempt.end ? std::string(verdict_name(end.verdict)) : std::string()}},
+          {"qualification", {attempt.end ? qualification_word(end.qualification) : std::string()}},
+          {"chip", {end.chip}},
+          {"board", {end.board}},
+          {"flashes", texts_json(end.flashes)},
+          {"loader", {end.loader}},
           {"code", {end.code}},
           {"step", {end.step}},
           {"reason", {end.reason}},
           {"duration_us", {end.duration_us}},
           {"proof", {end.proof}},
           {"expected", extents_json(expected)},
-          {"measured", extents_json(end.measured)}};
+          {"measured", extents_json(end.measured)},
+          {"measured_as_booted", extents_json(end.measured_as_booted)}};
 }
 
 Result<Row> row_of(const StoredEvent& event, const Entry& entry) {

@@ -32,6 +32,13 @@ struct SerialLease {
   bool operator==(const SerialLease&) const = default;
 };
 
+// A qualification that was begun and has not come to its end.
+struct OpenQualification {
+  EventId id;
+  std::vector<EventId> steps;  // oldest first
+  bool operator==(const OpenQualification&) const = default;
+};
+
 // What a station must know to go on where it was.
 struct LedgerState {
   std::vector<EventId> open_jobs;                  // started and not ended
@@ -40,6 +47,8 @@ struct LedgerState {
   // Attempts that were the last in their slot, failed, and nobody has acknowledged.
   std::vector<FailedAttempt> unacknowledged;
   std::vector<SerialLease> leases;  // all that there were, oldest first
+  std::vector<EventId> qualified;   // all BoardQualified, oldest first
+  std::vector<OpenQualification> qualifications;
 };
 
 // One unit, from all its attempts.
@@ -49,6 +58,8 @@ struct UnitRow {
   EventId last_attempt;
   std::optional<Verdict> last_verdict;  // nothing while the attempt is going on
   std::uint64_t attempts = 0;
+  // Of the last attempt: the BoardQualified in force for it; {0, 0}: UNQUALIFIED.
+  EventId last_qualification;
 };
 
 class Ledger {
@@ -89,6 +100,9 @@ class Ledger {
 
   // Nothing when this UID was never seen.
   virtual Task<Result<std::optional<UnitRow>>> unit(std::string uid) = 0;
+  // Whether all that attempts without PASS may have left half done in it was done anew since
+  // (ledger/sound_cells.h). True when it was never seen.
+  virtual Task<Result<bool>> is_sound(std::string uid) = 0;
 };
 
 }  // namespace gangd

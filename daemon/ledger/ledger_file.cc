@@ -6,6 +6,7 @@
 #include "ledger/head_file.h"
 #include "ledger/ledger_lock.h"
 #include "ledger/projections.h"
+#include "ledger/qualifications.h"
 #include "ledger/signed_chain.h"
 #include "ledger/small_file.h"
 
@@ -69,6 +70,7 @@ Result<SignedChainCheck::Witnesses> witnesses_of(const std::string& file,
 Result<LedgerCheck> verify(Database& ledger, SignedChainCheck::Witnesses witnesses) {
   TRY(Database made, Database::open(":memory:", Database::Access::kWrite));
   TRY_STATUS(create_projections(made));
+  TRY_STATUS(ensure_qualifications_are_readable(ledger));
   TRY(LedgerCheck check, replay(ledger, made, std::move(witnesses)));
   TRY_STATUS(compare_projections(ledger, made));
   return check;

@@ -6,6 +6,8 @@
 
 #include "ledger/database.h"
 #include "ledger/events.h"
+#include "ledger/qualifications.h"
+#include "ledger/sound_cells.h"
 
 namespace gangd {
 
@@ -15,6 +17,11 @@ class LedgerReader::Connection {
 
   Result<std::vector<UnitNumber>> numbers_of(const std::string& uid);
   Result<std::vector<std::uint64_t>> integers(std::string_view select, const std::string& text);
+  // Of a row that may have none: its epoch in this column, its number in the next.
+  static EventId qualification_of(const Statement& row, int column) {
+    if (row.is_null(column)) return {};
+    return {static_cast<std::uint32_t>(row.integer(column)), row.integer(column + 1)};
+  }
 
   Database database;
 };
@@ -55,6 +62,7 @@ Result<std::unique_ptr<LedgerReader>> LedgerReader::open(const std::string& file
   TRY(Database database, Database::open(file, Database::Access::kRead));
   TRY(const bool is_ledger, holds_ledger(database));
   if (!is_ledger) return Error(Code::kMismatch, "{} is empty: no ledger was begun in it", file);
+  TRY_STATUS(ensure_qualifications_are_readable(database));
   auto connection = std::make_unique<Connection>(std::move(database));
   return std::unique_ptr<LedgerReader>(new LedgerReader(std::move(connection)));
 }
@@ -97,8 +105,10 @@ Result<std::vector<UnitRow>> LedgerReader::units(const UnitFilter& filter,
                                                  const std::string& after_uid,
                                                  std::size_t units_max) {
   std::string select =
-      "SELECT uid, event.epoch, last_attempt_n, last_verdict, attempts FROM unit "
-      "JOIN event ON seq = last_attempt_n WHERE uid > ?1";
+      "SELECT uid, event.epoch, last_attempt_n, last_verdict, attempts, by.epoch, by.seq FROM unit "
+      "JOIN event ON event.seq = last_attempt_n "
+      "LEFT JOIN attempt_qualified ON attempt_n = last_attempt_n "
+      "LEFT JOIN event AS by ON by.seq = qualified_n WHERE uid > ?1";
   if (filter.last_verdict) select += " AND last_verdict = ?2";
   if (filter.image) {
     select +=
@@ -118,6 +128,7 @@ Result<std::vector<UnitRow>> LedgerReader::units(const UnitFilter& filter,
     unit.last_attempt = {static_cast<std::uint32_t>(rows.integer(1)), rows.integer(2)};
     if (!rows.is_null(3)) unit.last_verdict = verdict_named(rows.text(3));
     unit.attempts = rows.integer(4);
+    unit.last_qualification = Connection::qualification_of(rows, 5);
     TRY(unit.numbers, connection_->numbers_of(unit.uid));
     units.push_back(std::move(unit));
   }
@@ -127,8 +138,10 @@ Result<std::vector<UnitRow>> LedgerReader::units(const UnitFilter& filter,
 Result<std::optional<UnitRow>> LedgerReader::unit(const std::string& uid) {
   std::optional<UnitRow> found;
   TRY(Statement rows, connection_->database.prepare(
-                          "SELECT event.epoch, last_attempt_n, last_verdict, attempts FROM unit "
-                          "JOIN event ON seq = last_attempt_n WHERE uid = ?"));
+                          "SELECT event.epoch, last_attempt_n, last_verdict, attempts, by.epoch, "
+                          "by.seq FROM unit JOIN event ON event.seq = last_attempt_n "
+                          "LEFT JOIN attempt_qualified ON attempt_n = last_attempt_n "
+                          "LEFT JOIN event AS by ON by.seq = qualified_n WHERE uid = ?"));
   rows.bind(0, uid);
   TRY(const bool has_row, rows.step());
   if (!has_row) return found;
@@ -137,6 +150,7 @@ Result<std::optional<UnitRow>> LedgerReader::unit(const std::string& uid) {
   unit.last_attempt = {static_cast<std::uint32_t>(rows.integer(0)), rows.integer(1)};
   if (!rows.is_null(2)) unit.last_verdict = verdict_named(rows.text(2));
   unit.attempts = rows.integer(3);
+  unit.last_qualification = Connection::qualification_of(rows, 4);
   TRY(unit.numbers, connection_->numbers_of(uid));
   return found;
 }
@@ -190,12 +204,15 @@ Result<JobRow> LedgerReader::job(EventId id) {
           "SELECT count(*) FILTER (WHERE verdict = 'PASS'),"
           " count(*) FILTER (WHERE verdict = 'FAIL'),"
           " count(*) FILTER (WHERE verdict = 'UNKNOWN'),"
-          " count(DISTINCT uid) FILTER (WHERE verdict = 'PASS') FROM attempt WHERE job_n = ?"));
+          " count(DISTINCT uid) FILTER (WHERE verdict = 'PASS'),"
+          " count(*) FILTER (WHERE verdict = 'PASS' AND qualified_n IS NULL)"
+          " FROM attempt LEFT JOIN attempt_qualified ON attempt_n = n WHERE job_n = ?"));
   TRY_STATUS(counts.bind(0, id.n).step());
   job.passed = counts.integer(0);
   job.failed = counts.integer(1);
   job.unknown = counts.integer(2);
   job.units_passed = counts.integer(3);
+  job.passed_unqualified = counts.integer(4);
   return job;
 }
 
@@ -218,11 +235,29 @@ Result<std::vector<AttemptRow>> LedgerReader::attempts_of_unit(const std::string
   TRY(const std::vector<std::uint64_t> found,
       connection_->integers("SELECT n FROM attempt WHERE uid = ? ORDER BY n", uid));
   for (const std::uint64_t n : found) {
-    TRY(const std::vector<StoredEvent> started, events({0, n - 1}, 1));
-    TRY(AttemptRow attempt, this->attempt(started.front().id));
+    TRY(AttemptRow attempt, attempt_at(n));
     attempts.push_back(std::move(attempt));
   }
   return attempts;
+}
+
+Result<AttemptRow> LedgerReader::attempt_at(std::uint64_t n) {
+  TRY(const std::vector<StoredEvent> started, events({0, n - 1}, 1));
+  return attempt(started.front().id);
+}
+
+// What came before the oldest attempt without PASS has nothing to say.
+Result<bool> LedgerReader::is_sound(const std::string& uid) {
+  TRY(const std::vector<std::uint64_t> attempts,
+      connection_->integers("SELECT n FROM attempt WHERE uid = ?1 AND n >= (SELECT min(n) FROM "
+                            "attempt WHERE uid = ?1 AND verdict IS NOT 'PASS') ORDER BY n DESC",
+                            uid));
+  SoundCells cells;
+  for (const std::uint64_t n : attempts) {
+    TRY(const AttemptRow attempt, attempt_at(n));
+    if (!cells.take(attempt)) return false;
+  }
+  return true;
 }
 
 Result<AttemptRow> LedgerReader::attempt(EventId id) {

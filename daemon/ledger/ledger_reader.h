@@ -32,6 +32,7 @@ struct JobRow {
   std::uint64_t failed = 0;
   std::uint64_t unknown = 0;
   std::uint64_t units_passed = 0;
+  std::uint64_t passed_unqualified = 0;  // of `passed`
 };
 
 struct UnitFilter {
@@ -57,6 +58,8 @@ class LedgerReader {
   Result<std::vector<UnitRow>> units(const UnitFilter& filter, const std::string& after_uid,
                                      std::size_t units_max);
   Result<std::optional<UnitRow>> unit(const std::string& uid);
+  // As Ledger::is_sound().
+  Result<bool> is_sound(const std::string& uid);
   // The UID that a number of any pool was given to; nothing when nobody has it. kInvalid: units of
   // several pools have it.
   Result<std::optional<std::string>> uid_of_number(const std::string& value);
@@ -74,6 +77,7 @@ class LedgerReader {
 
  private:
   class Connection;
+  Result<AttemptRow> attempt_at(std::uint64_t n);
   explicit LedgerReader(std::unique_ptr<Connection> connection);
 
   std::unique_ptr<Connection> connection_;

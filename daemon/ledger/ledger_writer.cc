@@ -3,6 +3,7 @@
 #include "ledger/leases.h"
 #include "ledger/outbox_cursor.h"
 #include "ledger/projections.h"
+#include "ledger/qualifications.h"
 #include "ledger/small_file.h"
 
 namespace gangd {
@@ -78,8 +79,9 @@ Status LedgerWriter::open_file(UtcTime now) {
   } else {
     TRY_STATUS(begin_ledger(now));
   }
-  // Ledgers that were begun before there was a MES have neither.
+  // Ledgers that were begun before there was a MES, or a qualification, have none of them.
   TRY_STATUS(ensure_leases(*database_));
+  TRY_STATUS(ensure_qualifications(*database_));
   TRY_STATUS(ensure_outbox_cursors(*database_));
   TRY_STATUS(check_end());
   TRY_STATUS(check_signature());
@@ -212,7 +214,8 @@ Result<EventId> LedgerWriter::commit(const std::vector<LedgerEvent>& events, Utc
 
 Status LedgerWriter::insert(const std::vector<LedgerEvent>& events, UtcTime now) {
   for (const LedgerEvent& event : events) {
-    const Entry entry = {{head_.id.epoch, head_.id.n + 1}, station_, now, event};
+    Entry entry = {{head_.id.epoch, head_.id.n + 1}, station_, now, event};
+    sign_qualification(*key_, entry);
     StoredEvent stored = {entry.id, encode_entry(entry), {}};
     stored.hash = chain(head_.hash, stored.bytes);
     TRY_STATUS(insert_event(*database_, stored));
@@ -243,6 +246,8 @@ Result<LedgerState> LedgerWriter::state() {
                                "WHERE end_n IS NULL ORDER BY n"));
   TRY(state.unacknowledged, unacknowledged(*database_));
   TRY(state.leases, read_leases(*database_));
+  TRY(state.qualified, read_qualified(*database_));
+  TRY(state.qualifications, read_open_qualifications(*database_));
   TRY(Statement pools, database_->prepare("SELECT pool, next FROM pool"));
   while (true) {
     TRY(const bool has_row, pools.step());

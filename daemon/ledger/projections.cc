@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "ledger/leases.h"
+#include "ledger/qualifications.h"
 
 namespace gangd {
 namespace {
@@ -73,7 +74,7 @@ struct Table {
   std::string_view name;
   std::string_view key;
 };
-constexpr std::array<Table, 10> kTables = {{{"key_event", "n"},
+constexpr std::array<Table, 14> kTables = {{{"key_event", "n"},
                                             {"job", "n"},
                                             {"job_image", "sha256, job_n"},
                                             {"request", "request"},
@@ -82,7 +83,11 @@ constexpr std::array<Table, 10> kTables = {{{"key_event", "n"},
                                             {"number", "pool, place"},
                                             {"pool", "pool"},
                                             {"lease", "n"},
-                                            {"measured", "attempt_n, address, size, name"}}};
+                                            {"measured", "attempt_n, address, size, name"},
+                                            {"qualification", "n"},
+                                            {"qualification_step", "n"},
+                                            {"qualified", "n"},
+                                            {"attempt_qualified", "attempt_n"}}};
 
 Error contradiction(const Entry& entry, std::string_view what) {
   return {Code::kMismatch, "event {} contradicts those before it: {}", entry.id.to_string(), what};
@@ -194,7 +199,7 @@ Status project_event(Database& database, const Entry& entry, const AttemptEnded&
     insert.bind(0, end.attempt.n).bind(1, std::uint64_t{extent.address}).bind(2, extent.size);
     TRY_STATUS(insert.bind(3, extent.name).bind(4, extent.digest.hex()).run());
   }
-  return {};
+  return project_qualification(database, entry.id, end);
 }
 
 Status project_event(Database& database, const Entry& entry, const AttemptAcknowledged& seen) {
@@ -209,6 +214,19 @@ Status project_event(Database& database, const Entry& entry, const AttemptAcknow
 
 Status project_event(Database& database, const Entry& entry, const SerialsLeased& lease) {
   return project_lease(database, entry.id, lease);
+}
+
+Status project_event(Database& database, const Entry& entry, const QualificationStarted& began) {
+  TRY_STATUS(project_qualification(database, entry.id, began));
+  return project_request(database, entry, began.request);
+}
+
+Status project_event(Database& database, const Entry& entry, const QualificationStep& step) {
+  return project_qualification(database, entry.id, step);
+}
+
+Status project_event(Database& database, const Entry& entry, const BoardQualified& qualified) {
+  return project_qualification(database, entry.id, qualified);
 }
 
 // All columns of a row, for comparing.
@@ -242,7 +260,8 @@ Status compare_table(Database& kept, Database& made, const Table& table) {
 
 Status create_projections(Database& database) {
   TRY_STATUS(database.execute(std::string(kCreate)));
-  return ensure_leases(database);
+  TRY_STATUS(ensure_leases(database));
+  return ensure_qualifications(database);
 }
 
 Status drop_projections(Database& database) {

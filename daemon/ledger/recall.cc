@@ -59,7 +59,11 @@ Status recall(const std::string& ledger, const Sha256Digest& image,
     TRY(const Entry attempt, reader->entry(unit.last_attempt));
     unit.last_at = attempt.at;
     TRY(const auto row, reader->unit(unit.uid));
-    if (row) unit.numbers = row->numbers;
+    if (row) {
+      unit.numbers = row->numbers;
+      unit.last_verdict = row->last_verdict;
+      unit.last_qualification = row->last_qualification;
+    }
     TRY_STATUS(visit(unit));
   }
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +27,9 @@ struct RecalledUnit {
   std::vector<UnitNumber> numbers;
   Carries carries = Carries::kMay;
   EventId last_attempt;
-  UtcTime last_at;  // when that began
+  UtcTime last_at;                      // when that began
+  std::optional<Verdict> last_verdict;  // nothing while it is going on
+  EventId last_qualification;           // {0, 0}: UNQUALIFIED
 };
 
 // Visits each unit that ever had to do with the image, in the order of UIDs, one at a time; ends

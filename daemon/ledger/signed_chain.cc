@@ -29,6 +29,11 @@ Status SignedChainCheck::follow_key(const Entry& entry) {
                  "event {} does not begin a ledger: what came before it is missing",
                  entry.id.to_string());
   }
+  const auto* qualified = std::get_if<BoardQualified>(&entry.event);
+  if (qualified != nullptr && !is_signed_by(key_, entry, *qualified)) {
+    return Error(Code::kMismatch, "event {} qualifies a board, and the station did not sign that",
+                 entry.id.to_string());
+  }
   const auto* replaced = std::get_if<KeyReplaced>(&entry.event);
   if (replaced == nullptr) return {};
   bool is_approved = false;

@@ -30,6 +30,18 @@ bool is_signed_by(const PublicKey& key, const SignedHead& head) {
   return is_signed_by(key, head_text(head.station, head.id, head.hash), head.signature);
 }
 
+void sign_qualification(const SecretKey& key, Entry& entry) {
+  auto* qualified = std::get_if<BoardQualified>(&entry.event);
+  if (qualified == nullptr) return;
+  qualified->signature = key.sign(qualification_text(entry.station, entry.id, *qualified)).hex();
+}
+
+bool is_signed_by(const PublicKey& key, const Entry& entry, const BoardQualified& qualified) {
+  const auto signature = Signature::parse(qualified.signature);
+  return signature &&
+         is_signed_by(key, qualification_text(entry.station, entry.id, qualified), *signature);
+}
+
 std::string head_line(const SignedHead& head) {
   return canonical_json({Json::Object{{"head", {head.id.to_string()}},
                                       {"sha256", {head.hash.hex()}},

@@ -27,6 +27,10 @@ SignedHead sign_head(const SecretKey& key, const std::string& station, EventId i
                      const Sha256Digest& hash);
 bool is_signed_by(const PublicKey& key, const SignedHead& head);
 
+// A BoardQualified gets the station's signature; any other event stays as it is.
+void sign_qualification(const SecretKey& key, Entry& entry);
+bool is_signed_by(const PublicKey& key, const Entry& entry, const BoardQualified& qualified);
+
 // One line of JSON, without its end, and back: kInvalid. Bytes from anywhere are safe.
 std::string head_line(const SignedHead& head);
 Result<SignedHead> parse_head(std::string_view line);

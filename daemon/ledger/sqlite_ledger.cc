@@ -101,4 +101,8 @@ Task<Result<std::optional<UnitRow>>> SqliteLedger::unit(std::string uid) {
   co_return co_await ask([uid](LedgerReader& reader) { return reader.unit(uid); });
 }
 
+Task<Result<bool>> SqliteLedger::is_sound(std::string uid) {
+  co_return co_await ask([uid](LedgerReader& reader) { return reader.is_sound(uid); });
+}
+
 }  // namespace gangd

@@ -40,6 +40,7 @@ class SqliteLedger final : public Ledger {
   Task<Result<EventId>> cursor(std::string outbox) override;
   Task<Status> keep_cursor(std::string outbox, EventId cursor) override;
   Task<Result<std::optional<UnitRow>>> unit(std::string uid) override;
+  Task<Result<bool>> is_sound(std::string uid) override;
 
  private:
   Task<Result<EventId>> commit(std::vector<LedgerEvent> events);

@@ -142,8 +142,10 @@ void EpollPort::nap_until(Instant deadline) {
 bool EpollPort::wait(Instant deadline) {
   nap_until(deadline);
   timespec timeout{};
-  const bool forever = deadline == Instant::max();
-  if (const Duration left = deadline - now(); !forever && left > Duration::zero()) {
+  const bool looks_again = gather_ > Duration::zero();
+  const bool forever = deadline == Instant::max() && !looks_again;
+  const Duration left = looks_again || forever ? Duration::zero() : deadline - now();
+  if (left > Duration::zero()) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
     timeout.tv_sec = seconds.count();
     timeout.tv_nsec = (left - seconds).count();
@@ -154,7 +156,7 @@ bool EpollPort::wait(Instant deadline) {
   const int count = epoll_pwait2(epoll_fd_, found.data(), static_cast<int>(found.size()),
                                  forever ? nullptr : &timeout, nullptr);
   CHECK(count >= 0 || errno == EINTR, "epoll_pwait2: {}", std::strerror(errno));
-  if (gather_ > Duration::zero()) looked_ = now();
+  if (looks_again) looked_ = now();
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = found[static_cast<std::size_t>(i)];
     if (event.data.ptr == nullptr) {

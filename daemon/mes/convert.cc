@@ -96,7 +96,13 @@ v1::ReportUnitRequest to_proto(const MesReport& report, const std::string& stati
   add_extents(report.job.image_extents, request.mutable_expected());
   add_extents(report.attempt.unit_extents, request.mutable_expected());
   add_extents(report.end.measured, request.mutable_measured());
+  add_extents(report.end.measured_as_booted, request.mutable_measured_as_booted());
   request.set_proof(report.end.proof);
+  request.set_qualification(qualification_word(report.end.qualification));
+  request.set_chip(report.end.chip);
+  request.set_board(report.end.board);
+  for (const std::string& flash : report.end.flashes) request.add_flashes(flash);
+  request.set_loader_sha256(report.end.loader);
   return request;
 }
 

@@ -1,5 +1,7 @@
 #include "recipe/packing.h"
 
+#include <algorithm>
+
 #include "loop/offload.h"
 
 namespace gangd {
@@ -11,6 +13,13 @@ Task<Status> Packing::run(std::size_t piece_max) {
   is_packing_ = false;
   stopped_.notify();
   co_return status;
+}
+
+std::optional<bool>& Packing::is_faster_for(const BoardKind& kind) {
+  const auto known =
+      std::ranges::find(found_out_, kind, &std::pair<BoardKind, std::optional<bool>>::first);
+  if (known != found_out_.end()) return known->second;
+  return found_out_.emplace_back(kind, std::nullopt).second;
 }
 
 Task<Status> Packing::pack(std::size_t piece_max) {

@@ -2,13 +2,17 @@
 // the first of them already.
 #pragma once
 
+#include <deque>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "base/packed_piece.h"
 #include "image/packed_image.h"
 #include "loop/port.h"
 #include "loop/signal.h"
 #include "loop/task.h"
+#include "wire/wire.h"
 
 namespace gangd {
 
@@ -24,6 +28,10 @@ class Packing {
   // What there is so far.
   const PackedPieces& pieces() const { return pieces_; }
 
+  // Whether boards of this kind take packed pieces sooner, as soon as one of them has found out.
+  // Stays where it is.
+  std::optional<bool>& is_faster_for(const BoardKind& kind);
+
  private:
   Task<Status> pack(std::size_t piece_max);
 
@@ -31,6 +39,7 @@ class Packing {
   const Image& image_;
   std::unique_ptr<PackedImage> image_packed_;
   PackedPieces pieces_;
+  std::deque<std::pair<BoardKind, std::optional<bool>>> found_out_;
   bool is_packing_ = false;
   Signal stopped_;
 };

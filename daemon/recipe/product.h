@@ -37,23 +37,48 @@ struct ProductSerial {
   Extent extent(std::string_view text) const;
 };
 
+// A board that starts in the bootloader of its chip's ROM: what is put into its RAM there.
+struct ProductLoader {
+  std::string file;     // as the product's file says
+  Sha256Digest digest;  // that it must have
+  std::uint32_t address = 0;
+  std::uint32_t mailbox = 0;  // where the nonce is left for it (target_fw/mailbox.h)
+  std::uint16_t vendor = 0;   // the ROM's
+  std::uint16_t product = 0;
+  std::uint32_t seconds_max = 0;  // until the board is back as its loader
+};
+
+// What is started in the end.
+struct ProductStart {
+  std::uint32_t address = 0;  // of its vectors
+  // What it is on the bus, and must be seen as. 0: it need not be.
+  std::uint16_t vendor = 0;
+  std::uint16_t product = 0;
+  std::uint32_t seconds_max = 0;
+};
+
 // What a verdict is made of.
 enum class Verify {
-  kDevice,    // what the device measures; what is read back from a device that cannot
+  kBest,      // what the device measures; what is read back from a device that cannot
+  kDevice,    // what the device measures
   kReadback,  // what is read back
   kBoth,
 };
 
 struct Product {
   std::string name;
-  Sha256Digest digest;  // of its file
-  std::uint16_t vendor = 0;
+  Sha256Digest digest;       // of its file
+  std::uint16_t vendor = 0;  // of the board as it is programmed: of its loader
   std::uint16_t product = 0;
   std::vector<ProductImage> images;
   std::optional<ProductSerial> serial;
+  std::optional<ProductLoader> loader;
+  std::optional<ProductStart> start;
   std::vector<std::string> steps;
   bool incoming_fresh = false;  // a unit that was never seen comes from the chip's maker, blank
-  Verify verify = Verify::kDevice;
+  Verify verify = Verify::kBest;
+  // What a program runs from in place is measured once more, as that program will read it.
+  bool verify_as_booted = false;
   std::uint32_t minutes_max = 0;  // for one attempt
 };
 

@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kProductBytesMax = 1 << 20;
 // The largest serial NOR flash that there is.
 constexpr std::size_t kImageBytesMax = std::size_t{256} << 20;
+// A chip's RAM.
+constexpr std::size_t kLoaderBytesMax = 1 << 20;
 constexpr std::string_view kSuffix = ".toml";
 
 Result<std::vector<std::string>> list_products(const std::string& folder) {
@@ -63,7 +65,14 @@ Result<std::unique_ptr<Recipe>> load_recipe(const std::string& folder, const std
   }
   auto image = Image::make(std::move(parts));
   if (!image) return std::move(image).error().with_context(path);
-  return Recipe::make(std::move(product), *std::move(image), workers);
+  ByteVector loader;
+  if (product.loader) {
+    const std::filesystem::path file = std::filesystem::path(folder) / product.loader->file;
+    auto bytes = read_file(file.string(), kLoaderBytesMax);
+    if (!bytes) return std::move(bytes).error().with_context(fmt::format("{}: loader", path));
+    loader = *std::move(bytes);
+  }
+  return Recipe::make(std::move(product), *std::move(image), workers, std::move(loader));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // steps.cc.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@
 
 namespace gangd {
 
+class BoardPlace;
 class Image;
 class Packing;
 
@@ -29,19 +31,24 @@ struct UnitPart {
 
 // One unit while it is worked on. Each step finds here what those before it have left.
 struct Unit {
-  UsbConnection& connection;
+  UsbConnection* connection;  // to the board as it is now
   UnitRecord& record;
   const Product& product;
   const Image& image;
   Packing& packing;
+  ByteView loader_image;  // of the product's [loader]
+  BoardPlace* place;      // null: the board cannot leave the bus and come back
 
-  std::unique_ptr<Wire> wire = nullptr;  // from `identify` on
-  ByteVector serial_field = {};          // what `parts` points into
+  std::unique_ptr<UsbConnection> reopened = nullptr;  // when it has come back
+  std::unique_ptr<Wire> wire = nullptr;               // from `load` or `identify` on
+  ByteVector serial_field = {};                       // what `parts` points into
   std::vector<UnitPart> parts = {};
+  std::deque<ByteVector> padded = {};  // what `plan` points into, of parts that end within a unit
   Erase erase = Erase::kAll;
   WorkPlan plan = {};
   Nonce nonce{};
   std::vector<Extent> measured = {};
+  std::vector<Extent> measured_as_booted = {};
   std::string proof = {};                   // of it: `device`, `readback` or `both`
   std::optional<Sha256Digest> loader = {};  // that has measured
   std::uint64_t step_done = 0;              // bytes

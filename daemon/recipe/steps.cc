@@ -5,13 +5,16 @@
 namespace gangd {
 namespace {
 
+const LoadStep kLoad;
 const IdentifyStep kIdentify;
 const EraseStep kErase;
 const WriteStep kWrite;
 const VerifyStep kVerify;
+const StartStep kStart;
 
 // In the order in which a recipe has them by default.
-constexpr std::array<const Step*, 4> kSteps = {&kIdentify, &kErase, &kWrite, &kVerify};
+constexpr std::array<const Step*, 6> kSteps = {&kLoad,  &kIdentify, &kErase,
+                                               &kWrite, &kVerify,   &kStart};
 
 }  // namespace
 

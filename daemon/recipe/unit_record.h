@@ -16,7 +16,7 @@ namespace gangd {
 enum class Cells {
   kUnknown,  // an operation may have been cut: cells may read right and not hold
   kFresh,    // as its maker delivers it: what reads as blank is blank
-  kSound,    // the last work on it ended well: what reads right is right
+  kSound,    // all work on it ended well, or was done anew: what reads right is right
 };
 
 struct BegunUnit {

@@ -21,6 +21,10 @@ void StationCounters::count(const CountedAttempt& attempt) {
   ++slots[attempt.slot][verdict];
   ProductCounts& counts = product(attempt.product);
   ++counts.attempts[verdict];
+  if (attempt.unqualified) {
+    ++slots_unqualified[attempt.slot][verdict];
+    ++counts.unqualified[verdict];
+  }
   counts.bytes_written += attempt.bytes_written;
   counts.bytes_found_same += attempt.bytes_found_same;
   counts.bytes_found_blank += attempt.bytes_found_blank;

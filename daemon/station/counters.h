@@ -46,6 +46,7 @@ inline constexpr double kCommitSeconds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0
 
 struct ProductCounts {
   VerdictCounts attempts{};
+  VerdictCounts unqualified{};           // of them
   std::map<Code, std::uint64_t> errors;  // that ended attempts without PASS
   Histogram cycle{kCycleSeconds};        // of those that passed
   std::uint64_t bytes_written = 0;
@@ -68,6 +69,7 @@ struct CountedAttempt {
   std::uint64_t bytes_written = 0;
   std::uint64_t bytes_found_same = 0;
   std::uint64_t bytes_found_blank = 0;
+  bool unqualified = true;  // nobody has qualified its kind of board
 };
 
 struct StationCounters {
@@ -79,6 +81,7 @@ struct StationCounters {
   UtcTime began{};
   std::map<std::string, ProductCounts> products;  // that had a job
   std::map<std::string, VerdictCounts> slots;     // that had an attempt
+  std::map<std::string, VerdictCounts> slots_unqualified;
   LedgerCounts ledger;
 
   ProductCounts& product(const std::string& name);

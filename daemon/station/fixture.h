@@ -11,6 +11,12 @@
 
 namespace gangd {
 
+// What is shown of an attempt that has ended.
+struct Lamp {
+  Verdict verdict = Verdict::kUnknown;
+  bool is_qualified = false;  // its kind of board is; else it says UNQUALIFIED beside the verdict
+};
+
 class Fixture {
  public:
   virtual ~Fixture() = default;
@@ -18,14 +24,14 @@ class Fixture {
   // Before a board is opened. An error ends the attempt.
   virtual Task<Status> prepare(std::string slot) = 0;
   // A verdict, which is durable; nothing: dark, for the slot is empty or at work.
-  virtual void show(const std::string& slot, std::optional<Verdict> verdict) = 0;
+  virtual void show(const std::string& slot, std::optional<Lamp> lamp) = 0;
 };
 
 // Boards on cables.
 class BareFixture final : public Fixture {
  public:
   Task<Status> prepare(std::string) override { co_return Status(); }
-  void show(const std::string&, std::optional<Verdict>) override {}
+  void show(const std::string&, std::optional<Lamp>) override {}
 };
 
 }  // namespace gangd

@@ -18,6 +18,7 @@ struct Job {
   std::set<std::string> slots_done;  // that have had a verdict in it
   std::set<std::string> units;       // that have passed
   std::uint64_t at_work = 0;         // attempts
+  bool full = false;                 // all is written, whatever is there already
   bool stopping = false;             // somebody asked for its end
   bool ending = false;               // the end is being recorded
   std::string stop_request;

@@ -13,6 +13,8 @@ using namespace std::chrono_literals;
 constexpr Duration kMesLimit = 30s;
 // An answer that was lost comes when it is asked for again.
 constexpr int kAsksMax = 2;
+// A person sees no more, and each is a message to everyone who watches.
+constexpr Duration kProgressPause = 1s;
 
 }  // namespace
 
@@ -23,6 +25,7 @@ LedgerUnitRecord::LedgerUnitRecord(Records& records, MesLink& mes, SerialSupply&
       serials_(serials),
       product_(product),
       work_order_(std::move(place.work_order)),
+      full_(place.full),
       on_progress_(std::move(on_progress)),
       started_{place.job, std::move(place.slot), std::move(place.path), "", {}, {}, ""} {}
 
@@ -38,10 +41,13 @@ Task<Result<BegunUnit>> LedgerUnitRecord::begin(std::string uid) {
   CO_TRY_STATUS(co_await ask_mes());
   CO_TRY(const std::optional<UnitRow> unit, co_await find_unit(uid));
   BegunUnit begun;
-  if (!unit) {
+  if (full_) {
+    begun.cells = Cells::kUnknown;
+  } else if (!unit) {
     begun.cells = product_.incoming_fresh ? Cells::kFresh : Cells::kUnknown;
-  } else if (unit->last_verdict == Verdict::kPass) {
-    begun.cells = Cells::kSound;
+  } else {
+    CO_TRY(const bool is_sound, co_await is_sound_unit(uid));
+    if (is_sound) begun.cells = Cells::kSound;
   }
   begun.nonce = records_.make_nonce();
   started_.nonce = to_hex(begun.nonce);
@@ -87,6 +93,12 @@ Task<Result<std::optional<UnitRow>>> LedgerUnitRecord::find_unit(std::string uid
   auto unit = co_await records_.ledger().unit(std::move(uid));
   failed_to_begin_ = !unit && !unit.failed_with(Code::kCancelled);
   co_return unit;
+}
+
+Task<Result<bool>> LedgerUnitRecord::is_sound_unit(std::string uid) {
+  auto is_sound = co_await records_.ledger().is_sound(std::move(uid));
+  failed_to_begin_ = !is_sound && !is_sound.failed_with(Code::kCancelled);
+  co_return is_sound;
 }
 
 Result<UnitNumber> LedgerUnitRecord::number_for(const std::optional<UnitRow>& unit) {
@@ -139,6 +151,11 @@ Task<Status> LedgerUnitRecord::bind(UnitNumber number, std::optional<UnitRow> un
 }
 
 void LedgerUnitRecord::progress(std::string_view step, std::uint64_t done, std::uint64_t total) {
+  const Instant now = records_.loop().now();
+  const bool is_news = step != step_told_ || done == total;
+  if (!is_news && now - told_ < kProgressPause) return;
+  if (is_news) step_told_ = step;
+  told_ = now;
   on_progress_(step, done, total);
 }
 

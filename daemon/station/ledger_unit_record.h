@@ -21,6 +21,7 @@ class LedgerUnitRecord final : public UnitRecord {
     std::string slot;
     std::string path;
     std::string work_order = {};
+    bool full = false;  // nothing that is there already counts
   };
   using OnProgress =
       std::function<void(std::string_view step, std::uint64_t done, std::uint64_t total)>;
@@ -31,6 +32,7 @@ class LedgerUnitRecord final : public UnitRecord {
   ~LedgerUnitRecord() override;
 
   Task<Result<BegunUnit>> begin(std::string uid) override;
+  // Passed on when a step begins or is done, and in between once a second.
   void progress(std::string_view step, std::uint64_t done, std::uint64_t total) override;
 
   // What the ledger has of it so far. `id` is nothing until the attempt is durable.
@@ -46,6 +48,7 @@ class LedgerUnitRecord final : public UnitRecord {
   // Whether the unit may be built here now.
   Task<Status> ask_mes();
   Task<Result<std::optional<UnitRow>>> find_unit(std::string uid);
+  Task<Result<bool>> is_sound_unit(std::string uid);
   Result<UnitNumber> number_for(const std::optional<UnitRow>& unit);
   // One UID has one serial, and one serial one UID: kConflict says what is on record.
   Task<Status> bind(UnitNumber number, std::optional<UnitRow> unit);
@@ -55,11 +58,14 @@ class LedgerUnitRecord final : public UnitRecord {
   SerialSupply& serials_;
   const Product& product_;
   const std::string work_order_;
+  const bool full_;
   const OnProgress on_progress_;
   AttemptStarted started_;
   std::optional<EventId> id_;
   bool claimed_ = false;
   std::string claimed_number_;
+  std::string step_told_;
+  Instant told_;
   bool failed_to_begin_ = false;
 };
 

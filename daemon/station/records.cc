@@ -43,6 +43,7 @@ Records::Records(Loop& loop, Ledger& ledger, std::function<void()> changed)
 Task<Status> Records::open(std::string version) {
   CO_TRY(LedgerState state, co_await ledger_.open());
   unacknowledged_ = state.unacknowledged;
+  qualifications_ = state.qualifications;
   CO_TRY_STATUS(co_await end_the_dead({DaemonStarted{std::move(version)}}, std::move(state)));
   in_order_ = true;
   mending_.spawn("mend", mend());
@@ -67,9 +68,26 @@ Task<Status> Records::end_the_dead(std::vector<LedgerEvent> first, LedgerState s
   }
   pool_next_ = std::move(state.pool_next);
   leased_.restore(std::move(state.leases), ledger_.newest().epoch);
+  CO_TRY_STATUS(co_await read_qualified(std::move(state.qualified)));
   if (events.empty()) co_return Status();
   const auto id = co_await ledger_.append(std::move(events));
   co_return id ? Status() : Status(id.error());
+}
+
+// Also after a failure: one may have become durable although the ledger failed.
+Task<Status> Records::read_qualified(std::vector<EventId> events) {
+  for (const EventId id : events) {
+    CO_TRY(const Entry entry, co_await ledger_.entry(id));
+    if (const auto* qualified = std::get_if<BoardQualified>(&entry.event)) {
+      qualified_[qualified->key()] = id;
+    }
+  }
+  co_return Status();
+}
+
+EventId Records::qualification_of(const BoardKey& key) const {
+  const auto found = qualified_.find(key);
+  return key.is_whole() && found != qualified_.end() ? found->second : EventId();
 }
 
 Task<Result<bool>> Records::is_alive(EventId attempt) {
@@ -198,6 +216,8 @@ void Records::note(const LedgerEvent& event, EventId id) {
     alive_.erase(job->job);
   } else if (const auto* lease = std::get_if<SerialsLeased>(&event)) {
     leased_.add({id, lease->pool, lease->first, lease->count, lease->first});
+  } else if (const auto* qualified = std::get_if<BoardQualified>(&event)) {
+    qualified_[qualified->key()] = id;
   }
 }
 

@@ -23,6 +23,7 @@ class Records {
  public:
   // `changed` is called when in_order() or trouble() is another.
   Records(Loop& loop, Ledger& ledger, std::function<void()> changed);
+  Loop& loop() { return loop_; }
 
   // Opens the ledger and ends what the life before left open, as UNKNOWN and interrupted.
   Task<Status> open(std::string version);
@@ -55,6 +56,11 @@ class Records {
   // A pool is counted by the station or by the MES, and never by the other. kInvalid.
   Status check_pool(const std::string& pool, bool from_mes) const;
 
+  // The BoardQualified that is in force for boards of this key; {0, 0}: they are UNQUALIFIED.
+  EventId qualification_of(const BoardKey& key) const;
+  // What was going on when the ledger was opened last.
+  const std::vector<OpenQualification>& open_qualifications() const { return qualifications_; }
+
   // Never the same twice.
   Nonce make_nonce();
 
@@ -70,6 +76,7 @@ class Records {
   // Appends the ends of what is open in the ledger and not alive here.
   Task<Status> end_the_dead(std::vector<LedgerEvent> first, LedgerState state);
   Task<> mend();
+  Task<Status> read_qualified(std::vector<EventId> events);
   // An attempt that is open in the ledger is one of this life.
   Task<Result<bool>> is_alive(EventId attempt);
   Task<Result<EventId>> insist(const LedgerEvent& event);
@@ -91,6 +98,8 @@ class Records {
   std::map<std::string, std::uint64_t> pool_next_;
   std::vector<FailedAttempt> unacknowledged_;
   LeasedSerials leased_;
+  std::map<BoardKey, EventId> qualified_;
+  std::vector<OpenQualification> qualifications_;
   std::map<std::string, std::string> units_;    // in work, to the slot
   std::map<std::string, std::string> numbers_;  // in work, to the unit
   LedgerCounts counts_;

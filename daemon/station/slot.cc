@@ -13,12 +13,27 @@ using namespace std::chrono_literals;
 
 constexpr Duration kPrepareLimit = 30s;
 constexpr Duration kOpenLimit = 10s;
+// In the words of the record.
+void tell_kind(BoardKind kind, AttemptEnded& end) {
+  if (kind.chip != 0) end.chip = fmt::format("0x{:08x}", kind.chip);
+  end.board = std::move(kind.board);
+  std::ranges::sort(kind.flashes, {}, &BoardKind::Flash::address);
+  for (const BoardKind::Flash& flash : kind.flashes) end.flashes.push_back(to_hex(flash.jedec_id));
+}
+
 constexpr std::string_view kAcknowledgeFirst =
     "another board is in the slot: acknowledge the FAIL of the one before it first";
 
+std::vector<UsbPath> paths_of(const SlotConfig& config) {
+  std::vector<UsbPath> paths = {config.path};
+  if (config.loader_path) paths.push_back(*config.loader_path);
+  return paths;
+}
+
 }  // namespace
 
-Slot::Slot(Floor& floor, SlotConfig config) : floor_(floor), config_(std::move(config)) {
+Slot::Slot(Floor& floor, SlotConfig config)
+    : floor_(floor), config_(std::move(config)), place_(floor.usb, paths_of(config_), floor.paths) {
   view_ = blank_view();
 }
 
@@ -26,10 +41,10 @@ Slot::~Slot() {
   CHECK(phase_ == Phase::kIdle || !working_, "slot {} ends with work going on", name());
 }
 
-void Slot::look(const UsbDevice* device, Job* job) {
+void Slot::look(Job* job) {
   switch (phase_) {
     case Phase::kIdle:
-      wait_for_board(device, job);
+      wait_for_board(place_.device(), job);
       break;
     case Phase::kWorking:
       if (job_->stopping) working_->cancel();
@@ -120,12 +135,8 @@ bool Slot::is_due(const UsbDevice& device, const Job* job) {
     set_state(SlotState::kWaiting, "no job has this slot: start one");
   } else if (job->is_done_with(name())) {
     set_state(SlotState::kWaiting, "the job takes no more boards here: start another");
-  } else if (const Product& product = job->recipe->product(); device.is_hub ||
-                                                              device.vendor != product.vendor ||
-                                                              device.product != product.product) {
-    set_state(SlotState::kForeign,
-              fmt::format("{:04x}:{:04x} is plugged in; {} is {:04x}:{:04x}", device.vendor,
-                          device.product, product.name, product.vendor, product.product));
+  } else if (std::string why = why_foreign(device, job->recipe->product()); !why.empty()) {
+    set_state(SlotState::kForeign, std::move(why));
   } else if (job->may_be_complete()) {
     set_state(SlotState::kWaiting, "the boards at work complete the job, if they pass");
   } else if (!floor_.records.in_order()) {
@@ -134,6 +145,30 @@ bool Slot::is_due(const UsbDevice& device, const Job* job) {
     return !is_held(device);
   }
   return false;
+}
+
+std::string Slot::why_foreign(const UsbDevice& device, const Product& product) const {
+  const auto is = [&device](std::uint16_t vendor, std::uint16_t id) {
+    return !device.is_hub && device.vendor == vendor && device.product == id;
+  };
+  const bool is_programmable = is(product.vendor, product.product);
+  if (!product.loader && is_programmable) return "";
+  if (!product.loader) {
+    return fmt::format("{:04x}:{:04x} is plugged in; {} is {:04x}:{:04x}", device.vendor,
+                       device.product, product.name, product.vendor, product.product);
+  }
+  const ProductLoader& loader = *product.loader;
+  if (is(loader.vendor, loader.product)) return "";
+  if (!is_programmable) {
+    return fmt::format("{:04x}:{:04x} is plugged in; {} begins in its ROM, as {:04x}:{:04x}",
+                       device.vendor, device.product, product.name, loader.vendor, loader.product);
+  }
+  // One that was loaded here can be gone on with.
+  const BoardPlace::Started* started = place_.started(device.arrival);
+  if (started != nullptr && started->program == loader.digest) return "";
+  return "the board runs a loader that was not started here for this job: unplug it, and plug it "
+         "in "
+         "again";
 }
 
 bool Slot::is_held(const UsbDevice& device) const {
@@ -145,23 +180,24 @@ void Slot::begin(const UsbDevice& device, Job& job) {
   phase_ = Phase::kWorking;
   job_ = &job;
   ++job.at_work;
-  arrival_ = device.arrival;
+  place_.begin(device);
   began_ = floor_.loop.now();
   held_leases_ = floor_.serials.leases();
   attempt_ = Attempt();
   forget_board();
   set_state(SlotState::kRunning, "");
-  unit_.emplace(floor_.records, floor_.mes, floor_.serials, job.recipe->product(),
-                LedgerUnitRecord::Place{job.view.id, name(), view_.path, job.view.work_order},
-                [this](std::string_view step, std::uint64_t done, std::uint64_t total) {
-                  view_.step = step;
-                  view_.bytes_done = done;
-                  view_.bytes_total = total;
-                  view_.attempt = unit_->id();
-                  view_.uid = unit_->started().uid;
-                  view_.numbers = unit_->started().numbers;
-                  shown();
-                });
+  unit_.emplace(
+      floor_.records, floor_.mes, floor_.serials, job.recipe->product(),
+      LedgerUnitRecord::Place{job.view.id, name(), view_.path, job.view.work_order, job.full},
+      [this](std::string_view step, std::uint64_t done, std::uint64_t total) {
+        view_.step = step;
+        view_.bytes_done = done;
+        view_.bytes_total = total;
+        view_.attempt = unit_->id();
+        view_.uid = unit_->started().uid;
+        view_.numbers = unit_->started().numbers;
+        shown();
+      });
   working_.emplace(floor_.loop, fmt::format("slot {}", name()));
   working_->spawn(fmt::format("slot {} work", name()), work(device));
 }
@@ -182,7 +218,7 @@ Task<Attempt> Slot::program(UsbDevice device) {
     failed.error = std::move(connection).error();
     co_return failed;
   }
-  co_return co_await job_->recipe->run(**connection, *unit_);
+  co_return co_await job_->recipe->run(**connection, *unit_, &place_);
 }
 
 Task<Result<std::unique_ptr<UsbConnection>>> Slot::open_board(UsbDevice device) {
@@ -207,7 +243,7 @@ Task<> Slot::record() {
     if (event) finish(end, *event);
   }
   unit_.reset();
-  done_arrival_ = arrival_;
+  done_arrival_ = place_.arrival();
   seen_since_end_ = false;
   pulled_ = attempt_.error && attempt_.error->code() == Code::kUnplugged;
   done_job_ = job_->view.id;
@@ -220,7 +256,7 @@ Task<> Slot::record() {
 void Slot::hold() {
   const bool waits_for_mes = floor_.records.in_order();
   if (waits_for_mes) {
-    held_arrival_ = arrival_;
+    held_arrival_ = place_.arrival();
     held_until_ = floor_.loop.now() + kHoldPause;
     floor_.look_later();
   }
@@ -247,20 +283,25 @@ AttemptEnded Slot::end_of_attempt() const {
   end.bytes_found_same = attempt_.bytes_found_same;
   end.bytes_found_blank = attempt_.bytes_found_blank;
   end.measured = attempt_.measured;
+  end.measured_as_booted = attempt_.measured_as_booted;
   end.proof = attempt_.measured.empty() ? "" : attempt_.proof;
   if (attempt_.loader) end.loader = attempt_.loader->hex();
+  tell_kind(attempt_.kind, end);
+  end.qualification = floor_.records.qualification_of(end.key());
   return end;
 }
 
 void Slot::finish(const AttemptEnded& end, EventId event) {
   floor_.counters.count({job_->view.product, name(), end.verdict,
                          attempt_.error ? attempt_.error->code() : Code::kCancelled, took_,
-                         attempt_.bytes_written, end.bytes_found_same, end.bytes_found_blank});
+                         attempt_.bytes_written, end.bytes_found_same, end.bytes_found_blank,
+                         end.qualification == EventId()});
   AttemptOutcome outcome =
       make_outcome(unit_->started(), job_->recipe->image().extents(), end, event);
   switch (end.verdict) {
     case Verdict::kPass:
       ++job_->view.passed;
+      if (end.qualification == EventId()) ++job_->view.passed_unqualified;
       job_->units.insert(outcome.uid);
       break;
     case Verdict::kFail:
@@ -280,6 +321,7 @@ void Slot::finish(const AttemptEnded& end, EventId event) {
 
 void Slot::show(AttemptOutcome outcome) {
   const Verdict verdict = outcome.verdict;
+  const Lamp lamp = {verdict, outcome.qualification != EventId()};
   if (verdict == Verdict::kFail && floor_.fails_are_acknowledged) {
     view_.acknowledgement = Acknowledgement::kWanted;
   }
@@ -288,7 +330,7 @@ void Slot::show(AttemptOutcome outcome) {
   view_.numbers = outcome.numbers;
   view_.outcome = std::move(outcome);
   set_state(SlotState::kEnded, stop_text());
-  floor_.fixture.show(name(), verdict);
+  floor_.fixture.show(name(), lamp);
 }
 
 void Slot::restore(AttemptOutcome outcome) {

@@ -5,10 +5,12 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "loop/loop.h"
 #include "loop/scope.h"
+#include "recipe/board_place.h"
 #include "station/counters.h"
 #include "station/fixture.h"
 #include "station/job.h"
@@ -33,6 +35,8 @@ struct Floor {
   // Records that are being made: never cancelled, for every attempt stays on record.
   Scope& recording;
   StationCounters& counters;
+  // Where boards of any slot are seen.
+  std::set<UsbPath> paths;
   // A FAIL stands until somebody acknowledges it.
   bool fails_are_acknowledged;
   // The view has changed; `look`: and the slots must be looked at again.
@@ -51,9 +55,9 @@ class Slot {
   // Nothing may be going on in it.
   ~Slot();
 
-  // `device` is what is plugged in, or null; `job` the one that has this slot, or null. Begins an
+  // `job` is the one that has this slot, or null. Looks at what is plugged in, and begins an
   // attempt when one is due. Called by one task only, in which the attempts then run.
-  void look(const UsbDevice* device, Job* job);
+  void look(Job* job);
 
   // A FAIL of the life before that nobody has acknowledged stands here again.
   void restore(AttemptOutcome outcome);
@@ -64,7 +68,8 @@ class Slot {
   void acknowledge(EventId attempt);
 
   const std::string& name() const { return config_.name; }
-  const UsbPath& path() const { return config_.path; }
+  // Of its board's connectors.
+  const std::vector<UsbPath>& paths() const { return place_.paths(); }
   const SlotView& view() const { return view_; }
   bool is_working_for(const Job& job) const { return job_ == &job; }
 
@@ -80,6 +85,8 @@ class Slot {
   void forget_board();
   bool is_held(const UsbDevice& device) const;
   bool is_due(const UsbDevice& device, const Job* job);
+  // Why an attempt of this product cannot begin with this device; empty: it can.
+  std::string why_foreign(const UsbDevice& device, const Product& product) const;
   void begin(const UsbDevice& device, Job& job);
   Task<> work(UsbDevice device);
   Task<Attempt> program(UsbDevice device);
@@ -96,12 +103,12 @@ class Slot {
 
   Floor& floor_;
   const SlotConfig config_;
+  BoardPlace place_;
   SlotView view_;
   Phase phase_ = Phase::kIdle;
 
   // The attempt that goes on.
   Job* job_ = nullptr;
-  std::uint64_t arrival_ = 0;
   Instant began_;
   Duration took_{};
   std::optional<Scope> working_;

@@ -21,6 +21,18 @@ constexpr std::uint64_t kQuantityMax = 1'000'000'000;
 constexpr std::size_t kJobsShownMax = 100;
 // A stopped attempt gives its transfers back, and its end becomes durable.
 constexpr Duration kStopLimit = 30s;
+// A qualification's job has its board already, or gets none.
+constexpr Duration kNoBoardLimit = 60s;
+constexpr Duration kJobPause = 100ms;
+
+std::set<UsbPath> paths_of_slots(const StationConfig& config) {
+  std::set<UsbPath> paths;
+  for (const SlotConfig& slot : config.slots) {
+    paths.insert(slot.path);
+    if (slot.loader_path) paths.insert(*slot.loader_path);
+  }
+  return paths;
+}
 
 Status check_request(const std::string& request) {
   if (!request.empty() && request.size() <= kRequestBytesMax) return {};
@@ -67,10 +79,15 @@ Station::Station(Loop& loop, Usb& usb, Ledger& ledger, MesLink& mes, Fixture& fi
              fixture,
              recording_,
              counters_,
+             paths_of_slots(config_),
              config_.fails_are_acknowledged,
              [this] { shown(); },
              [this] { look(); },
-             [this] { watching_.spawn("hold", look_later()); }} {
+             [this] { watching_.spawn("hold", look_later()); }},
+      qualifications_(loop, usb, records_, products,
+                      {[this](const std::string& slot) { return paths_of(slot); },
+                       [this](StartJob order) { return start_job(std::move(order)); },
+                       [this](EventId job) { return job_ended(job); }}) {
   for (const SlotConfig& slot : config_.slots) {
     slots_.push_back(std::make_unique<Slot>(floor_, slot));
   }
@@ -82,6 +99,7 @@ Task<Status> Station::start() {
   counters_.began = loop_.utc_now();
   CO_TRY_STATUS(co_await records_.open(version_));
   CO_TRY_STATUS(co_await restore_fails());
+  CO_TRY_STATUS(co_await qualifications_.restore());
   if (mes_.is_there()) outbox_.start();
   watching_.spawn("slots", watch_slots());
   watching_.spawn("bus", watch_bus());
@@ -155,11 +173,7 @@ Task<> Station::watch_products() {
 }
 
 void Station::look_at_slots() {
-  const std::vector<UsbDevice>& devices = usb_.devices();
-  for (const auto& slot : slots_) {
-    const auto device = std::ranges::find(devices, slot->path(), &UsbDevice::path);
-    slot->look(device == devices.end() ? nullptr : &*device, job_of_slot(slot->name()));
-  }
+  for (const auto& slot : slots_) slot->look(job_of_slot(slot->name()));
 }
 
 void Station::end_jobs() {
@@ -232,7 +246,8 @@ Task<Result<EventId>> Station::start_new_job(StartJob order) {
   const Product& product = recipe->product();
   auto id = co_await records_.append(
       JobStarted{order.request, order.role, order.product, product.digest, order.slots, order.once,
-                 recipe->image().extents(), order.subject, order.work_order, order.quantity});
+                 recipe->image().extents(), order.subject, order.work_order, order.quantity,
+                 order.qualification});
   for (const std::string& slot : order.slots) slots_taken_.erase(slot);
   if (!id) co_return id;
   if (const auto& serial = product.serial; serial && serial->from_mes) {
@@ -294,6 +309,7 @@ Job& Station::add_job(EventId id, const StartJob& order, std::unique_ptr<Recipe>
   job->view.once = order.once;
   job->view.work_order = order.work_order;
   job->view.quantity = order.quantity;
+  job->full = order.full;
   job->view.running = true;
   job->recipe = std::move(recipe);
   if (jobs_.size() >= kJobsShownMax) {
@@ -339,6 +355,26 @@ Result<Slot*> Station::find_slot(const std::string& name) const {
       std::ranges::find_if(slots_, [&name](const auto& slot) { return slot->name() == name; });
   if (found != slots_.end()) return found->get();
   return Error(Code::kNotFound, "there is no slot \"{}\"", name);
+}
+
+Result<std::vector<UsbPath>> Station::paths_of(const std::string& slot) const {
+  TRY(const Slot* const found, find_slot(slot));
+  return found->paths();
+}
+
+Task<Status> Station::job_ended(EventId id) {
+  const Instant patience = loop_.now() + kNoBoardLimit;
+  while (true) {
+    Job* job = find_job(id);
+    if (job == nullptr || !job->view.running) co_return Status();
+    const bool waits = job->at_work == 0 && job->slots_done.empty() && !job->stopping;
+    if (waits && loop_.now() >= patience) {
+      job->stopping = true;
+      look();
+    }
+    // What is shown changes too often with a board at work, and not at all without one.
+    CO_TRY_STATUS(co_await sleep_for(kJobPause));
+  }
 }
 
 Task<Status> Station::acknowledge(AcknowledgeSlot order) {

@@ -21,6 +21,7 @@
 #include "station/job.h"
 #include "station/mes_link.h"
 #include "station/outbox.h"
+#include "station/qualification.h"
 #include "station/records.h"
 #include "station/serial_supply.h"
 #include "station/slot.h"
@@ -41,6 +42,8 @@ struct StartJob {
   std::string subject = {};        // of the certificate of who asks; empty for a socket
   std::string work_order = {};     // the MES's name for it, if it has one
   std::uint64_t quantity = 0;      // so many units are to pass, then the job ends; 0: any number
+  EventId qualification = {};      // that it is part of; {0, 0}: none
+  bool full = false;               // all is erased and written, whatever is there already
 };
 
 struct StopJob {
@@ -79,6 +82,8 @@ class Station {
   // Success also when it has ended already. Returns when its attempts have.
   Task<Status> stop_job(StopJob order);
 
+  Qualifications& qualifications() { return qualifications_; }
+
   // Durable when it returns. kIo: the ledger is out of order.
   Task<Status> record_denial(AccessDenied denial);
   // kNotFound: the slot does not show this FAIL. Success also when it was acknowledged already.
@@ -115,6 +120,9 @@ class Station {
   Job& add_job(EventId id, const StartJob& order, std::unique_ptr<Recipe> recipe);
   Job* find_job(EventId id);
   Job* job_of_slot(const std::string& slot);
+  // Of a qualification: waits, and stops one that gets no board.
+  Task<Status> job_ended(EventId id);
+  Result<std::vector<UsbPath>> paths_of(const std::string& slot) const;
   Result<Slot*> find_slot(const std::string& name) const;
   // Whether the product's numbers can be had here.
   Status check_serial(const Product& product) const;
@@ -139,6 +147,7 @@ class Station {
   std::vector<std::unique_ptr<Job>> jobs_;  // in order of their start
   std::set<std::string> requests_;          // that are being worked on
   std::set<std::string> slots_taken_;       // by a job that is being started
+  Qualifications qualifications_;
   std::vector<std::string> product_names_;
   bool stopping_ = false;
 

@@ -28,17 +28,24 @@ Status check_name(const TomlTable& table, const std::string& key, const std::str
       fmt::format("\"{}\" may have at most {} letters, digits, '.', '_', '-'", key, kNameBytesMax));
 }
 
+Result<UsbPath> parse_port(const TomlTable& table, const std::string& key,
+                           const std::string& text) {
+  auto path = UsbPath::parse(text);
+  if (!path) return table.error_at(key, path.error().message());
+  if (!path->ports.empty()) return *std::move(path);
+  return table.error_at(key, fmt::format("\"{}\" must name a port, as 0000:00:14.0/2.4 does", key));
+}
+
 Result<SlotConfig> parse_slot(TomlTable& table) {
   SlotConfig slot;
   TRY(slot.name, table.text("name"));
   TRY_STATUS(check_name(table, "name", slot.name));
   TRY(const std::string path, table.text("path"));
-  auto parsed = UsbPath::parse(path);
-  if (!parsed) return table.error_at("path", parsed.error().message());
-  if (parsed->ports.empty()) {
-    return table.error_at("path", "\"path\" must name a port, as 0000:00:14.0/2.4 does");
+  TRY(slot.path, parse_port(table, "path", path));
+  TRY(const std::string loader_path, table.text_or("loader_path", ""));
+  if (!loader_path.empty()) {
+    TRY(slot.loader_path, parse_port(table, "loader_path", loader_path));
   }
-  slot.path = *std::move(parsed);
   TRY(const std::int64_t row, table.integer_or("row", 1, kLinesMax, 0));
   TRY(const std::int64_t column, table.integer_or("column", 1, kLinesMax, 0));
   if ((row == 0) != (column == 0)) return table.error("\"row\" and \"column\" go together");
@@ -46,6 +53,15 @@ Result<SlotConfig> parse_slot(TomlTable& table) {
   slot.column = static_cast<int>(column);
   TRY_STATUS(table.finish());
   return slot;
+}
+
+// `paths`: of the slots before, to their names.
+Status take_path(const TomlTable& table, const std::string& key, const UsbPath& path,
+                 const std::string& slot, std::map<std::string, std::string>& paths) {
+  const auto [other, is_new] = paths.emplace(path.to_string(), slot);
+  if (is_new) return {};
+  return table.error_at(
+      key, fmt::format("slot \"{}\" has this place on the bus already", other->second));
 }
 
 Result<std::vector<SlotConfig>> parse_slots(TomlTable& station) {
@@ -58,9 +74,9 @@ Result<std::vector<SlotConfig>> parse_slots(TomlTable& station) {
   for (TomlTable& table : tables) {
     TRY(SlotConfig slot, parse_slot(table));
     const std::string path = slot.path.to_string();
-    if (const auto [other, is_new] = paths.emplace(path, slot.name); !is_new) {
-      return table.error_at(
-          "path", fmt::format("slot \"{}\" has this place on the bus already", other->second));
+    TRY_STATUS(take_path(table, "path", slot.path, slot.name, paths));
+    if (slot.loader_path) {
+      TRY_STATUS(take_path(table, "loader_path", *slot.loader_path, slot.name, paths));
     }
     if (!names.emplace(slot.name, path).second) {
       return table.error_at("name", fmt::format("there are two slots \"{}\"", slot.name));

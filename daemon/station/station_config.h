@@ -16,6 +16,9 @@ namespace gangd {
 struct SlotConfig {
   std::string name;  // as it is written on the fixture
   UsbPath path;
+  // Of a second connector of the same board, where what is loaded into it is seen; nothing: it
+  // comes back at the first.
+  std::optional<UsbPath> loader_path = {};
   // Where it lies in the fixture, from 1 at the top left; 0: nobody said.
   int row = 0;
   int column = 0;

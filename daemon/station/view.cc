@@ -37,10 +37,13 @@ AttemptOutcome make_outcome(const AttemptStarted& started, const std::vector<Ext
   outcome.expected.insert(outcome.expected.end(), started.unit_extents.begin(),
                           started.unit_extents.end());
   outcome.measured = end.measured;
+  outcome.measured_as_booted = end.measured_as_booted;
   outcome.proof = end.proof;
   outcome.loader = end.loader;
   outcome.bytes_found_same = end.bytes_found_same;
   outcome.bytes_found_blank = end.bytes_found_blank;
+  outcome.qualification = end.qualification;
+  outcome.key = end.key();
   return outcome;
 }
 

@@ -46,10 +46,15 @@ struct AttemptOutcome {
   std::uint64_t duration_us = 0;
   std::vector<Extent> expected;
   std::vector<Extent> measured;
+  std::vector<Extent> measured_as_booted;
   std::string proof;  // as in the record
   std::string loader;
   std::uint64_t bytes_found_same = 0;
   std::uint64_t bytes_found_blank = 0;
+  // Stands beside the verdict: the BoardQualified in force for this kind of board; {0, 0}:
+  // UNQUALIFIED.
+  EventId qualification;
+  BoardKey key;
 };
 
 // `event`: of the end. `image`: what is the same in every unit.
@@ -85,6 +90,7 @@ struct JobView {
   bool running = false;
   std::string reason;  // why it ended
   std::uint64_t passed = 0;
+  std::uint64_t passed_unqualified = 0;  // of them
   std::uint64_t failed = 0;
   std::uint64_t unknown = 0;
 };

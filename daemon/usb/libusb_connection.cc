@@ -14,10 +14,6 @@ namespace {
 constexpr std::uint8_t kGetDescriptor = 6;
 constexpr std::uint8_t kConfigurationDescriptor = 2;
 constexpr std::size_t kConfigurationHeader = 9;
-// The fastest NOR flash that we know takes 4 MB/s: what a board has in its buffer, 64 KiB, lasts it
-// for 16 ms.
-constexpr Duration kGather = std::chrono::milliseconds(2);
-constexpr std::size_t kStreamBytes = 4096;
 // What other programs have borrowed comes back at some time.
 constexpr Duration kLendPause = std::chrono::milliseconds(5);
 
@@ -120,20 +116,29 @@ Error libusb_failure(int code, std::string_view what) {
   }
 }
 
-LibusbTraffic::Count::Count(LibusbTraffic& traffic, std::uint8_t endpoint, std::size_t bytes)
-    : traffic_(traffic), endpoint_(endpoint), bytes_(bytes) {
-  traffic_.change(endpoint_, bytes_, 1);
+LibusbTraffic::Control::Control(LibusbTraffic& traffic, std::uint8_t endpoint)
+    : traffic_(traffic), counts_(endpoint == 0) {
+  if (!counts_) return;
+  ++traffic_.controls_;
+  traffic_.gather();
 }
 
-void LibusbTraffic::change(std::uint8_t endpoint, std::size_t bytes, int by) {
-  if (endpoint == 0) {
-    controls_ += by;
-  } else if ((endpoint & 0x80) == 0 && bytes >= kStreamBytes) {
-    streams_ += by;
-  } else {
-    return;
-  }
-  port_.gather(streams_ > 0 && controls_ == 0 ? kGather : Duration::zero());
+LibusbTraffic::Control::~Control() {
+  if (!counts_) return;
+  --traffic_.controls_;
+  traffic_.gather();
+}
+
+void LibusbTraffic::change_patience(Duration from, Duration to) {
+  if (const auto at = patiences_.find(from); at != patiences_.end()) patiences_.erase(at);
+  if (to > Duration::zero()) patiences_.insert(to);
+  gather();
+}
+
+// The least patient says how often.
+void LibusbTraffic::gather() {
+  const bool may_wait = controls_ == 0 && !patiences_.empty();
+  port_.gather(may_wait ? *patiences_.begin() : Duration::zero());
 }
 
 LibusbConnection::LibusbConnection(libusb_device_handle* handle, UsbDevice device, Workers& workers,
@@ -145,6 +150,7 @@ LibusbConnection::LibusbConnection(libusb_device_handle* handle, UsbDevice devic
       traffic_(traffic) {}
 
 LibusbConnection::~LibusbConnection() {
+  set_patience({});
   libusb_close(handle_);
 }
 
@@ -153,7 +159,7 @@ Task<Result<ByteVector>> LibusbConnection::transfer(std::uint8_t endpoint, Trans
   while (true) {
     CO_TRY(const TransferBudget::Loan loan,
            co_await budget_.borrow(device_.arrival, way, buffer.size()));
-    const LibusbTraffic::Count count(traffic_, endpoint, buffer.size());
+    const LibusbTraffic::Control control(traffic_, endpoint);
     TransferLeaf leaf(handle_, endpoint, std::move(buffer));
     auto outcome = co_await leaf;
     if (!outcome.failed_with(Code::kExhausted)) co_return outcome;
@@ -224,6 +230,11 @@ Task<Status> LibusbConnection::bulk_out(std::uint8_t endpoint, ByteVector bytes)
     co_return Error(Code::kTransfer, "{} of {} bytes were sent", sent.size(), size);
   }
   co_return Status();
+}
+
+void LibusbConnection::set_patience(Duration patience) {
+  if (patience == patience_) return;
+  traffic_.change_patience(std::exchange(patience_, patience), patience);
 }
 
 Task<Status> LibusbConnection::clear_halt(std::uint8_t endpoint) {

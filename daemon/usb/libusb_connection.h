@@ -5,6 +5,7 @@
 #include <libusb-1.0/libusb.h>
 
 #include <memory>
+#include <set>
 
 #include "loop/epoll_port.h"
 #include "usb/transfer_budget.h"
@@ -15,33 +16,35 @@ namespace gangd {
 // What a return value of libusb means to a caller; `what` is what was tried.
 Error libusb_failure(int code, std::string_view what);
 
-// What is in flight at all boards. While they get long transfers, and nobody waits for a short one,
-// what ends is gathered: looking for each of them costs more than sending it.
+// What goes on at all boards. While some are patient, and nobody waits for a control transfer, what
+// ends is gathered.
 class LibusbTraffic {
  public:
   // The port must outlive it.
   explicit LibusbTraffic(EpollPort& port) : port_(port) {}
 
-  // Counts a transfer as long as it lives.
-  class Count {
+  // Counts a control transfer as long as it lives.
+  class Control {
    public:
-    Count(LibusbTraffic& traffic, std::uint8_t endpoint, std::size_t bytes);
-    ~Count() { traffic_.change(endpoint_, bytes_, -1); }
-    Count(const Count&) = delete;
-    Count& operator=(const Count&) = delete;
+    Control(LibusbTraffic& traffic, std::uint8_t endpoint);
+    ~Control();
+    Control(const Control&) = delete;
+    Control& operator=(const Control&) = delete;
 
    private:
     LibusbTraffic& traffic_;
-    const std::uint8_t endpoint_;
-    const std::size_t bytes_;
+    const bool counts_;
   };
 
+  // Of one board; 0: it has none.
+  void change_patience(Duration from, Duration to);
+
  private:
-  void change(std::uint8_t endpoint, std::size_t bytes, int by);
+  void gather();
 
   EpollPort& port_;
   int controls_ = 0;
-  int streams_ = 0;  // transfers with more than a request in them
+  std::multiset<Duration> patiences_;
 };
 
 class LibusbConnection final : public UsbConnection {
@@ -62,6 +65,7 @@ class LibusbConnection final : public UsbConnection {
   Task<Status> control_out(UsbRequest request, ByteVector bytes) override;
   Task<Result<ByteVector>> bulk_in(std::uint8_t endpoint, std::size_t bytes_max) override;
   Task<Status> bulk_out(std::uint8_t endpoint, ByteVector bytes) override;
+  void set_patience(Duration patience) override;
   Task<Status> clear_halt(std::uint8_t endpoint) override;
   Task<Status> reset() override;
 
@@ -76,6 +80,7 @@ class LibusbConnection final : public UsbConnection {
   TransferBudget& budget_;
   LibusbTraffic& traffic_;
   ByteVector configuration_;
+  Duration patience_{};
 };
 
 }  // namespace gangd

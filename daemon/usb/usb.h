@@ -82,6 +82,10 @@ class UsbConnection {
   // `endpoint` is its address, with bit 7 for IN. A short packet ends a read.
   virtual Task<Result<ByteVector>> bulk_in(std::uint8_t endpoint, std::size_t bytes_max) = 0;
   virtual Task<Status> bulk_out(std::uint8_t endpoint, ByteVector bytes) = 0;
+  // How long it may go unnoticed that a transfer has ended, for the board has enough to do: looking
+  // for each of them costs more than sending it. 0, as in the beginning: not at all. Of use only
+  // where looking costs anything.
+  virtual void set_patience(Duration) {}
 
   // Ends the halt of an endpoint that has stalled.
   virtual Task<Status> clear_halt(std::uint8_t endpoint) = 0;

@@ -40,6 +40,15 @@ std::string rfc3339(UtcTime time) {
   return fmt::format("{:%FT%TZ}", std::chrono::floor<std::chrono::milliseconds>(time));
 }
 
+std::string to_json(const BoardKey& key) {
+  return JsonObject()
+      .text("chip", key.chip)
+      .text("board", key.board)
+      .json("flashes", to_json(key.flashes))
+      .text("loader", key.loader)
+      .end();
+}
+
 std::string to_json(const AttemptOutcome& outcome) {
   return JsonObject()
       .text("id", outcome.attempt.to_string())
@@ -47,12 +56,15 @@ std::string to_json(const AttemptOutcome& outcome) {
       .text("uid", outcome.uid)
       .json("numbers", to_json(outcome.numbers))
       .text("verdict", verdict_name(outcome.verdict))
+      .text("qualification", qualification_word(outcome.qualification))
+      .json("key", to_json(outcome.key))
       .text("code", outcome.code)
       .text("reason", outcome.reason)
       .text("step", outcome.step)
       .number("duration_us", outcome.duration_us)
       .json("expected", to_json(outcome.expected))
       .json("measured", to_json(outcome.measured))
+      .json("measured_as_booted", to_json(outcome.measured_as_booted))
       .text("proof", outcome.proof)
       .text("ended_event", outcome.event.to_string())
       .end();
@@ -99,6 +111,7 @@ std::string to_json(const JobView& view) {
       .flag("running", view.running)
       .text("reason", view.reason)
       .number("passed", view.passed)
+      .number("passed_unqualified", view.passed_unqualified)
       .number("failed", view.failed)
       .number("unknown", view.unknown)
       .end();
@@ -118,11 +131,14 @@ std::string to_json(const AttemptRow& row) {
       .json("expected", to_json(expected));
   if (!row.end) return attempt.end();
   return attempt.text("verdict", verdict_name(row.end->verdict))
+      .text("qualification", qualification_word(row.end->qualification))
+      .json("key", to_json(row.end->key()))
       .text("code", row.end->code)
       .text("reason", row.end->reason)
       .text("step", row.end->step)
       .number("duration_us", row.end->duration_us)
       .json("measured", to_json(row.end->measured))
+      .json("measured_as_booted", to_json(row.end->measured_as_booted))
       .text("proof", row.end->proof)
       .text("loader_sha256", row.end->loader)
       .number("bytes_found_same", row.end->bytes_found_same)
@@ -137,7 +153,9 @@ std::string to_json(const UnitRow& row) {
       .json("numbers", to_json(row.numbers))
       .text("last_attempt", row.last_attempt.to_string())
       .number("attempts", row.attempts);
-  if (row.last_verdict) unit.text("last_verdict", verdict_name(*row.last_verdict));
+  if (!row.last_verdict) return unit.end();
+  unit.text("last_verdict", verdict_name(*row.last_verdict))
+      .text("last_qualification", qualification_word(row.last_qualification));
   return unit.end();
 }
 

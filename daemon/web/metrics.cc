@@ -113,6 +113,28 @@ void add_slots(Page& page, const std::vector<SlotView>& slots, const StationCoun
   }
 }
 
+// Beside the attempts of the same labels.
+void add_unqualified(Page& page, const std::vector<SlotView>& slots,
+                     const StationCounters& counters) {
+  page.family("gangd_slot_unqualified_attempts_total", "counter",
+              "Of the attempts, those on a kind of board that nobody has qualified, by slot.");
+  for (const SlotView& slot : slots) {
+    const auto found = counters.slots_unqualified.find(slot.name);
+    const bool has_some = found != counters.slots_unqualified.end();
+    for (std::size_t i = 0; i < std::size(kVerdicts); ++i) {
+      page.sample({{"slot", slot.name}, {"verdict", kVerdicts[i]}},
+                  has_some ? found->second[i] : 0);
+    }
+  }
+  page.family("gangd_unqualified_attempts_total", "counter",
+              "Of the attempts, those on a kind of board that nobody has qualified, by product.");
+  for (const auto& [product, counts] : counters.products) {
+    for (std::size_t i = 0; i < counts.unqualified.size(); ++i) {
+      page.sample({{"product", product}, {"verdict", kVerdicts[i]}}, counts.unqualified[i]);
+    }
+  }
+}
+
 void add_attempts(Page& page, const StationCounters& counters) {
   page.family("gangd_attempts_total", "counter", "Attempts that have ended, by product.");
   for (const auto& [product, counts] : counters.products) {
@@ -168,6 +190,7 @@ std::string render_metrics(const StationView& station, const std::vector<SlotVie
   add_station(page, station, jobs, counters);
   add_slots(page, slots, counters);
   add_attempts(page, counters);
+  add_unqualified(page, slots, counters);
   add_bytes(page, counters);
   add_ledger(page, counters.ledger);
   return page.take();

@@ -58,8 +58,7 @@ std::string at(std::string_view what, std::uint32_t address) {
 
 }  // namespace
 
-Task<Result<std::unique_ptr<Dfuse>>> Dfuse::open(UsbConnection& connection, DfuAlternate alternate,
-                                                 DfuseBlocks blocks) {
+Task<Status> Dfuse::select(UsbConnection& connection, DfuAlternate alternate) {
   if (!alternate.in_dfu_mode || !alternate.is_dfuse()) {
     co_return Error(Code::kUnsupported, "the device is not in DfuSe mode (DFU version {:x}.{:02x})",
                     alternate.version >> 8, alternate.version & 0xff);
@@ -68,12 +67,25 @@ Task<Result<std::unique_ptr<Dfuse>>> Dfuse::open(UsbConnection& connection, DfuA
     co_return Error(Code::kDevice, "the device says that its transfers are of 0 bytes");
   }
   CO_TRY_STATUS(co_await with_timeout(kRequestLimit, connection.claim(alternate.interface)));
-  CO_TRY_STATUS(co_await with_timeout(kRequestLimit,
-                                      connection.select(alternate.interface, alternate.alternate)));
+  co_return co_await with_timeout(kRequestLimit,
+                                  connection.select(alternate.interface, alternate.alternate));
+}
+
+Task<Result<std::unique_ptr<Dfuse>>> Dfuse::open(UsbConnection& connection, DfuAlternate alternate,
+                                                 DfuseBlocks blocks) {
+  CO_TRY_STATUS(co_await select(connection, alternate));
   CO_TRY(const std::string text,
          co_await with_timeout(kRequestLimit, read_string(connection, alternate.name_index)));
   CO_TRY(Layout layout, parse_layout(text));
   std::unique_ptr<Dfuse> dfuse(new Dfuse(connection, alternate, blocks, std::move(layout)));
+  CO_TRY_STATUS(co_await dfuse->to_idle());
+  co_return dfuse;
+}
+
+Task<Result<std::unique_ptr<Dfuse>>> Dfuse::open_for_ram(UsbConnection& connection,
+                                                         DfuAlternate alternate) {
+  CO_TRY_STATUS(co_await select(connection, alternate));
+  std::unique_ptr<Dfuse> dfuse(new Dfuse(connection, alternate, DfuseBlocks::kIncrement, {}));
   CO_TRY_STATUS(co_await dfuse->to_idle());
   co_return dfuse;
 }
@@ -138,6 +150,10 @@ Task<Status> Dfuse::write(std::uint32_t address, ByteVector bytes) {
     co_return Error(Code::kInvalid, "{} bytes at 0x{:08x} are outside of what can be written",
                     bytes.size(), address);
   }
+  co_return co_await write_ram(address, std::move(bytes));
+}
+
+Task<Status> Dfuse::write_ram(std::uint32_t address, ByteVector bytes) {
   std::uint32_t block = 0;
   for (std::size_t done = 0; done < bytes.size(); done += block_size_, ++block) {
     const std::uint32_t block_address = address + static_cast<std::uint32_t>(done);
@@ -159,6 +175,10 @@ Task<Result<ByteVector>> Dfuse::read(std::uint32_t address, std::size_t size) {
     co_return Error(Code::kInvalid, "{} bytes at 0x{:08x} are outside of what can be read", size,
                     address);
   }
+  co_return co_await read_ram(address, size);
+}
+
+Task<Result<ByteVector>> Dfuse::read_ram(std::uint32_t address, std::size_t size) {
   ByteVector bytes;
   std::uint32_t block = 0;
   while (bytes.size() < size) {
@@ -187,12 +207,15 @@ Task<Result<ByteVector>> Dfuse::read(std::uint32_t address, std::size_t size) {
 Task<Status> Dfuse::leave(std::uint32_t address) {
   CO_TRY_STATUS(co_await set_address(address));
   CO_TRY_STATUS((co_await request(kDownload, kFirstDataBlock, {})).with_context("leave"));
+  was_told_to_leave_ = true;
   auto status = co_await get_status();
   // Some devices are gone before they have answered.
   if (status.failed_with(Code::kUnplugged)) co_return Status();
   if (!status) co_return std::move(status).error().with_context("leave");
-  if (status->state == DfuState::kError)
+  if (status->state == DfuState::kError) {
+    was_told_to_leave_ = false;
     co_return (co_await failure(*status)).with_context("leave");
+  }
   co_return Status();
 }
 

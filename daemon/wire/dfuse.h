@@ -39,6 +39,9 @@ class Dfuse {
   // The connection must outlive the result. kUnsupported if it is not DfuSe in DFU mode.
   static Task<Result<std::unique_ptr<Dfuse>>> open(UsbConnection& connection,
                                                    DfuAlternate alternate, DfuseBlocks blocks);
+  // The same without a layout: what some devices send of it is cut short, and their RAM needs none.
+  static Task<Result<std::unique_ptr<Dfuse>>> open_for_ram(UsbConnection& connection,
+                                                           DfuAlternate alternate);
 
   const Layout& layout() const { return layout_; }
   std::size_t block_size() const { return block_size_; }
@@ -52,8 +55,13 @@ class Dfuse {
   // What is written must be erased before. kInvalid outside of what can be written.
   Task<Status> write(std::uint32_t address, ByteVector bytes);
   Task<Result<ByteVector>> read(std::uint32_t address, std::size_t size);
+  // The same for RAM, of which layouts need not tell: the device judges.
+  Task<Status> write_ram(std::uint32_t address, ByteVector bytes);
+  Task<Result<ByteVector>> read_ram(std::uint32_t address, std::size_t size);
   // Lets the device leave DFU and start what is at `address`; it may then drop off the bus.
   Task<Status> leave(std::uint32_t address);
+  // Of a leave() that failed: the device had taken the request by then, and may have gone.
+  bool was_told_to_leave() const { return was_told_to_leave_; }
 
   // What the device knows of the commands 0x21, 0x41, 0x92.
   Task<Result<ByteVector>> commands();
@@ -61,6 +69,7 @@ class Dfuse {
   Task<Result<DfuStatus>> get_status();
 
  private:
+  static Task<Status> select(UsbConnection& connection, DfuAlternate alternate);
   Dfuse(UsbConnection& connection, DfuAlternate alternate, DfuseBlocks blocks, Layout layout);
 
   Task<Status> request(std::uint8_t request, std::uint16_t value, ByteVector bytes);
@@ -79,6 +88,7 @@ class Dfuse {
   const DfuseBlocks blocks_;
   const std::size_t block_size_;
   const Layout layout_;
+  bool was_told_to_leave_ = false;
 };
 
 }  // namespace gangd

@@ -173,7 +173,8 @@ Task<Result<std::vector<std::uint32_t>>> DfuseWire::digests(std::uint32_t, std::
   co_return Error(Code::kUnsupported, "DfuSe has no digests");
 }
 
-Task<Result<DeviceProof>> DfuseWire::measure(std::uint32_t, std::uint64_t, Nonce, Progress) {
+Task<Result<DeviceProof>> DfuseWire::measure(std::uint32_t, std::uint64_t, ReadAs, Nonce,
+                                             Progress) {
   co_return Error(Code::kUnsupported, "DfuSe has no hash");
 }
 

@@ -18,19 +18,28 @@ class DfuseWire final : public Wire {
 
   std::string_view protocol() const override { return "dfuse"; }
   const std::string& uid() const override { return uid_; }
+  const BoardKind& kind() const override { return kind_; }
   const std::vector<Layout>& memories() const override { return memories_; }
+  const std::optional<Nonce>& start_nonce() const override { return start_nonce_; }
 
   // DfuSe has no way to ask what is blank: it erases all.
   Task<Status> erase(std::uint32_t address, std::uint64_t size, Erase how,
                      Progress progress) override;
   std::uint64_t bytes_found_blank() const override { return 0; }
   std::size_t packed_max() const override { return 0; }
-  void offer(const PackedPieces&) override {}
+  void offer(const PackedPieces&, std::optional<bool>&) override {}
   Task<Status> write(std::uint32_t address, ByteView bytes, Progress progress) override;
   std::uint64_t erase_unit(std::uint32_t address) const override;
+  // DfuSe does not tell it.
+  std::uint32_t write_unit(std::uint32_t) const override { return 1; }
   bool measures() const override { return false; }
+  bool compares() const override { return false; }
   Task<Result<std::vector<std::uint32_t>>> digests(std::uint32_t, std::uint64_t) override;
-  Task<Result<DeviceProof>> measure(std::uint32_t, std::uint64_t, Nonce, Progress) override;
+  Task<Result<DeviceProof>> measure(std::uint32_t, std::uint64_t, ReadAs, Nonce, Progress) override;
+  bool boots_from(std::uint32_t) const override { return false; }
+  Task<Result<std::vector<std::string>>> flash_words() override {
+    co_return std::vector<std::string>();
+  }
   Task<Result<Sha256Digest>> read_back(std::uint32_t address, std::uint64_t size,
                                        Progress progress) override;
 
@@ -58,6 +67,8 @@ class DfuseWire final : public Wire {
   std::unique_ptr<Dfuse> selected_;  // null when it must be selected anew
   std::size_t selected_index_ = 0;
   std::string uid_;
+  const BoardKind kind_;                    // DfuSe tells nothing of it
+  const std::optional<Nonce> start_nonce_;  // DfuSe has no way to tell one
   int faults_left_;
 };
 

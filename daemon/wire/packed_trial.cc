@@ -25,13 +25,25 @@ void PackedTrial::answered(int lap, std::uint64_t bytes, Instant now) {
   skipped_ = measured_ = 0;
 }
 
+void PackedTrial::share(std::optional<bool>& is_faster_packed) {
+  shared_ = &is_faster_packed;
+  if (shared_->has_value()) keep(**shared_);
+}
+
 void PackedTrial::decide(double rate) {
   if (phase_ == Phase::kRaw) {
-    phase_ = rate > packed_rate_ ? Phase::kKeepRaw : Phase::kKeepPacked;
-    return;
+    keep(rate <= packed_rate_);
+  } else if (rate >= wire_rate_) {
+    keep(true);
+  } else {
+    packed_rate_ = rate;
+    phase_ = Phase::kRaw;
   }
-  packed_rate_ = rate;
-  phase_ = rate >= wire_rate_ ? Phase::kKeepPacked : Phase::kRaw;
+}
+
+void PackedTrial::keep(bool packed) {
+  phase_ = packed ? Phase::kKeepPacked : Phase::kKeepRaw;
+  if (shared_ != nullptr) *shared_ = packed;
 }
 
 }  // namespace gangd

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "loop/clock.h"
 
@@ -12,6 +13,10 @@ class PackedTrial {
  public:
   // The wire carries so many bytes in a second at most: what is faster needs no comparison.
   explicit PackedTrial(double wire_rate) : wire_rate_(wire_rate) {}
+
+  // What boards of its kind have found out, if they have, needs no trial; what this one finds out
+  // is left there. It must outlive the trial.
+  void share(std::optional<bool>& is_faster_packed);
 
   // How pieces are to be sent from now on.
   bool packs() const { return phase_ == Phase::kPacked || phase_ == Phase::kKeepPacked; }
@@ -27,6 +32,7 @@ class PackedTrial {
   enum class Phase { kPacked, kRaw, kKeepPacked, kKeepRaw };
 
   void decide(double rate);
+  void keep(bool packed);
 
   const double wire_rate_;
   Phase phase_ = Phase::kPacked;
@@ -34,6 +40,7 @@ class PackedTrial {
   std::uint64_t measured_ = 0;
   Instant from_{};
   double packed_rate_ = 0;
+  std::optional<bool>* shared_ = nullptr;
 };
 
 }  // namespace gangd

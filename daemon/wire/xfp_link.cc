@@ -5,6 +5,7 @@
 
 #include "base/crc32c.h"
 #include "loop/deadline.h"
+#include "loop/this_loop.h"
 #include "wire/dfu.h"
 
 namespace gangd {
@@ -12,13 +13,22 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// An answer comes when a block is in the chip, behind those that fill the device's buffer. The
-// slowest part that we know takes 5.4 ms for a page of 256 bytes, by its maximum.
+// An answer comes at once, but to a WRITE: when all of those before it are in the chip. That takes
+// what the board tells of its rate, and for chips that are worn or cold more: a chip can promise at
+// most 32 times what is typical for a page (JESD216, the multiplier of its 11th word). A chip that
+// takes longer is told by the device itself.
 constexpr Duration kAnswerLimit = 10s;
+constexpr Duration kAnswerLimitMax = 10min;
+constexpr std::uint64_t kMostOverTypical = 32;
 constexpr Duration kSendLimit = 10s;
 // Before the capabilities are known: they fit into one such payload.
 constexpr std::size_t kHelloPayloadMax = 4096;
-constexpr std::size_t kPayloadMax = std::size_t{1} << 20;
+// What a board may tell, whatever it tells: frames of all boards together must not need a
+// station's memory. The boards that we know have buffers of 66 KiB, for frames of 16 KiB.
+constexpr std::size_t kPayloadMax = std::size_t{256} << 10;
+constexpr std::size_t kBufferMax = std::size_t{1} << 20;
+// Of several frames together: more would save little, and lend much.
+constexpr std::size_t kTransferMax = std::size_t{128} << 10;
 // Answers of a session that is over may still come.
 constexpr int kStrangersMax = 64;
 
@@ -89,27 +99,43 @@ Result<XfpEndpoints> find_xfp(ByteView configuration) {
   ByteReader reader(configuration);
   XfpEndpoints found;
   bool is_inside = false;
+  std::optional<std::uint8_t> other;  // version
   while (reader.left() >= 2) {
     const std::uint8_t size = reader.u8();
     const std::uint8_t type = reader.u8();
     const ByteView body = reader.bytes(size >= 2 ? size - 2u : 0u);
     if (size < 2 || !reader.complete()) break;
     if (type == kInterfaceDescriptor && body.size() >= 7) {
-      is_inside = body[1] == 0 && body[3] == XFP_INTERFACE_CLASS &&
-                  body[4] == XFP_INTERFACE_SUBCLASS && body[5] == XFP_INTERFACE_PROTOCOL;
+      const bool is_xfp = body[3] == XFP_INTERFACE_CLASS && body[4] == XFP_INTERFACE_SUBCLASS;
+      is_inside = body[1] == 0 && is_xfp && body[5] == XFP_INTERFACE_PROTOCOL;
       if (is_inside) found.interface = body[0];
+      if (is_xfp && !is_inside && !other) other = body[5];
     } else if (type == kEndpointDescriptor && is_inside && body.size() >= 5 && body[1] == kBulk) {
       ((body[0] & 0x80) != 0 ? found.in : found.out) = body[0];
     }
     if (found.in != 0 && found.out != 0) return found;
   }
+  if (other && *other != XFP_INTERFACE_PROTOCOL) {
+    return Error(Code::kUnsupported, "the board speaks XFP of version {}, and this gangd of {}",
+                 *other, XFP_INTERFACE_PROTOCOL);
+  }
   return Error(Code::kNotFound, "the device has no XFP interface");
 }
 
+// What another life of gangd has sent must not pass for ours, nor what this one sent before.
+Task<> XfpLink::choose_session() {
+  Port& port = (co_await ThisLoop()).port();
+  const std::uint32_t before = session_;
+  while (session_ == before || session_ == 0) session_ = static_cast<std::uint32_t>(port.random());
+}
+
 Task<Result<ByteVector>> XfpLink::hello() {
-  ++session_;
+  co_await choose_session();
   sequence_ = 0;
   occupied_ = 0;
+  quiet_ = 0;
+  flags_ = codecs_ = 0;
+  rate_ = 0;
   payload_max_ = buffer_ = kHelloPayloadMax;
   unanswered_.clear();
   CO_TRY(Answer answer, co_await call({.op = XFP_HELLO}));
@@ -118,7 +144,7 @@ Task<Result<ByteVector>> XfpLink::hello() {
 
 void XfpLink::set_limits(std::uint32_t payload_max, std::uint32_t buffer) {
   payload_max_ = std::min<std::size_t>(payload_max, kPayloadMax);
-  buffer_ = std::max<std::size_t>(buffer, occupied_by(payload_max_));
+  buffer_ = std::clamp<std::size_t>(buffer, occupied_by(payload_max_), kBufferMax);
 }
 
 bool XfpLink::has_room(std::size_t payload_size) const {
@@ -126,30 +152,73 @@ bool XfpLink::has_room(std::size_t payload_size) const {
 }
 
 ByteVector XfpLink::frame_of(const Request& request) {
-  ByteWriter frame;
-  frame.reserve(XFP_HEADER_SIZE + request.payload.size() + 1);
-  frame.u32_le(XFP_MAGIC).u32_le(0).u32_le(session_).u32_le(sequence_);
-  frame.u8(static_cast<std::uint8_t>(request.op)).u8(XFP_OK).u8(request.mode).u8(0);
-  frame.u32_le(request.address).u32_le(request.span);
-  frame.u32_le(static_cast<std::uint32_t>(request.payload.size())).bytes(request.payload);
-  frame.patch_u32_le(XFP_AT_CRC, crc32c(frame.view().subspan(XFP_AT_SESSION)));
-  if (frame.size() % XFP_PACKET_UNIT == 0) frame.u8(0);
+  ByteWriter transfer;
+  transfer.reserve(XFP_HEADER_SIZE + request.payload.size() + 1);
+  add_frame(transfer, request);
+  return std::move(transfer).take();
+}
+
+void XfpLink::add_frame(ByteWriter& transfer, const Request& request) {
+  const std::size_t room = occupied_by(payload_max_);
+  const std::size_t begin = (transfer.size() + room - 1) / room * room;
+  transfer.fill(0, begin - transfer.size());
+  transfer.u32_le(XFP_MAGIC).u32_le(0).u32_le(session_).u32_le(sequence_);
+  transfer.u8(static_cast<std::uint8_t>(request.op)).u8(XFP_OK).u8(request.mode);
+  transfer.u8(request.is_quiet ? XFP_QUIET : 0);
+  transfer.u32_le(request.address).u32_le(request.span);
+  transfer.u32_le(static_cast<std::uint32_t>(request.payload.size()));
+  const std::uint32_t header = crc32c(transfer.view().subspan(begin + XFP_AT_SESSION));
+  transfer.bytes(request.payload);
+  const std::uint32_t payload =
+      request.payload_sum ? *request.payload_sum : crc32c(request.payload);
+  transfer.patch_u32_le(begin + XFP_AT_CRC, crc32c_joined(header, payload, request.payload.size()));
+  if ((transfer.size() - begin) % XFP_PACKET_UNIT == 0) transfer.u8(0);
   const std::size_t occupies = occupied_by(request.payload.size());
   unanswered_.push_back({sequence_, request.op, request.span, occupies, answer_max_of(request)});
   occupied_ += occupies;
+  quiet_ = request.is_quiet ? quiet_ + occupies : 0;
   ++sequence_;
-  return std::move(frame).take();
 }
 
-Task<Status> XfpLink::transmit(ByteVector frame) {
+bool XfpLink::shares_transfers() const {
+  const UsbSpeed speed = connection_.device().speed;
+  return speed == UsbSpeed::kHigh || speed == UsbSpeed::kSuper;
+}
+
+std::size_t XfpLink::transfer_size(std::size_t payload_size) const {
+  const std::size_t one = XFP_HEADER_SIZE + payload_size + 1;
+  if (payload_size < payload_max_ || !shares_transfers()) return one;
+  return std::clamp(buffer_ - occupied_, one, kTransferMax);
+}
+
+bool XfpLink::may_be_followed(const ByteWriter& transfer, const Request& request) const {
+  return shares_transfers() && request.payload.size() == payload_max_ &&
+         transfer.size() + occupied_by(payload_max_) <= kTransferMax;
+}
+
+// An answer is asked for when the next frame could be one too many: of those that fill the buffer,
+// one is answered, and the frame behind it is what the device has left to do then.
+bool XfpLink::may_be_quiet(std::size_t payload_size) const {
+  const std::size_t one = occupied_by(payload_max_);
+  return (flags_ & XFP_QUIET) != 0 && quiet_ + occupied_by(payload_size) + one + one <= buffer_;
+}
+
+Task<Status> XfpLink::transmit(ByteVector transfer) {
   co_return (
-      co_await with_timeout(kSendLimit, connection_.bulk_out(endpoints_.out, std::move(frame))))
+      co_await with_timeout(kSendLimit, connection_.bulk_out(endpoints_.out, std::move(transfer))))
       .with_context("XFP: a request");
+}
+
+Duration XfpLink::answer_limit() const {
+  std::uint64_t bytes = 0;
+  for (const Sent& sent : unanswered_) bytes += sent.op == XFP_WRITE ? sent.span : 0;
+  const std::chrono::seconds writing(bytes * kMostOverTypical / std::max(rate_, 1U));
+  return std::min<Duration>(kAnswerLimit + writing, kAnswerLimitMax);
 }
 
 Task<Result<XfpLink::Answer>> XfpLink::receive() {
   for (int strangers = 0; strangers < kStrangersMax; ++strangers) {
-    auto frame = co_await with_timeout(kAnswerLimit,
+    auto frame = co_await with_timeout(answer_limit(),
                                        connection_.bulk_in(endpoints_.in, room_for(answer_max())));
     // More than any answer has.
     if (frame.failed_with(Code::kDevice)) {
@@ -221,7 +290,7 @@ Result<XfpLink::Answer> XfpLink::check(ByteView frame) {
     return Error(Code::kDevice, "0x{:08x}: the device reports {}", address,
                  xfp_status_words(status));
   }
-  return Answer{ByteVector(payload.begin(), payload.end()), *written};
+  return Answer{static_cast<xfp_op>(op), ByteVector(payload.begin(), payload.end()), *written};
 }
 
 Task<Result<XfpLink::Answer>> XfpLink::call(Request request) {

@@ -1,5 +1,7 @@
 #include "wire/xfp_stream.h"
 
+#include <chrono>
+
 #include "base/check.h"
 #include "loop/this_loop.h"
 
@@ -8,6 +10,8 @@ namespace {
 
 const PackedPieces kNothingPacked;
 constexpr int kNoLap = -1;
+// Between two questions how the check of a bank is; a bank takes seconds to write.
+constexpr Duration kAskPause = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -32,13 +36,52 @@ Task<Status> XfpStream::exchange(Scope& scope) {
   Loop& loop = co_await ThisLoop();
   fill(scope);
   tell();
-  while (!sent_.empty()) {
+  while (!link_.all_answered()) {
     CO_TRY(const XfpLink::Answer answer, co_await link_.receive());
     take_answered(answer.written, loop.now());
+    if (answer.op == XFP_STATUS) CO_TRY_STATUS(judge_job(answer.payload));
+    check_banks(scope, loop.now());
     fill(scope);
     tell();
   }
   co_return Status();
+}
+
+void XfpStream::check_banks(Scope& scope, Instant now) {
+  if (!next_ || !link_.has_room(0)) return;
+  const auto range = next_->bytes.empty() ? std::nullopt : check_.due(next_->at);
+  if (range) {
+    check_.asked(*range);
+    asked_ = now;
+    ask(scope, {.op = XFP_DIGESTS, .address = range->address, .span = range->size});
+  } else if (check_.waits() && !asks_ && now - asked_ > kAskPause) {
+    asks_ = true;
+    asked_ = now;
+    ask(scope, {.op = XFP_STATUS});
+  }
+}
+
+void XfpStream::ask(Scope& scope, const XfpLink::Request& request) {
+  ByteWriter transfer;
+  link_.add_frame(transfer, request);
+  send(scope, std::move(transfer));
+}
+
+Status XfpStream::judge_job(ByteView status) {
+  asks_ = false;
+  ByteReader reader(status);
+  const std::uint8_t state = reader.u8();
+  reader.skip(1);
+  const std::uint8_t reason = reader.u8();
+  reader.skip(XFP_JOB_SIZE - 3);
+  const ByteView digests = reader.bytes(reader.left());
+  if (!reader.complete()) return Error(Code::kDevice, "XFP: a status that cannot be");
+  if (state == XFP_JOB_RUNNING) return {};
+  if (state == XFP_JOB_DONE) return check_.judge(digests);
+  if (state != XFP_JOB_FAILED) return Error(Code::kDevice, "XFP: the board forgot its job");
+  return Error(Code::kDevice,
+               "0x{:08x}: what was written there cannot be looked at: the device reports {}",
+               check_.address(), xfp_status_words(reason));
 }
 
 void XfpStream::take_answered(std::uint64_t bytes, Instant now) {
@@ -54,20 +97,40 @@ void XfpStream::take_answered(std::uint64_t bytes, Instant now) {
 
 // Frames are made in the order in which their tasks run.
 void XfpStream::fill(Scope& scope) {
+  ByteWriter transfer;
   while (true) {
-    if (!next_) next_ = pieces_.next(trial_.packs() ? packed_ : kNothingPacked);
-    if (next_->bytes.empty() || !link_.has_room(next_->payload.size())) return;
-    ByteVector frame = link_.frame_of({.op = XFP_WRITE,
-                                       .mode = next_->codec,
-                                       .address = static_cast<std::uint32_t>(address_ + next_->at),
-                                       .span = static_cast<std::uint32_t>(next_->bytes.size()),
-                                       .payload = next_->payload});
+    if (!next_) next_ = next_piece();
+    if (next_->bytes.empty() || !link_.has_room(next_->payload.size())) break;
+    const XfpPieces::Piece piece = *std::exchange(next_, next_piece());
     // While nothing is packed yet, there is nothing to try.
-    const bool is_tried = next_->codec == XFP_LZ4 || !trial_.packs();
-    sent_.push_back({next_->at, next_->bytes.size(), is_tried ? trial_.lap() : kNoLap});
-    next_.reset();
-    scope.spawn("frame", transmit(scope, std::move(frame)));
+    const bool is_tried = piece.codec == XFP_LZ4 || !trial_.packs();
+    sent_.push_back({piece.at, piece.bytes.size(), is_tried ? trial_.lap() : kNoLap});
+    if (transfer.size() == 0) transfer.reserve(link_.transfer_size(piece.payload.size()));
+    if (!add(transfer, piece)) send(scope, std::exchange(transfer, {}));
   }
+  if (transfer.size() > 0) send(scope, std::move(transfer));
+}
+
+XfpPieces::Piece XfpStream::next_piece() {
+  return pieces_.next(trial_.packs() ? packed_ : kNothingPacked);
+}
+
+bool XfpStream::add(ByteWriter& transfer, const XfpPieces::Piece& piece) {
+  const bool is_last = next_->bytes.empty();
+  const XfpLink::Request request = {
+      .op = XFP_WRITE,
+      .mode = piece.codec,
+      .address = static_cast<std::uint32_t>(address_ + piece.at),
+      .span = static_cast<std::uint32_t>(piece.bytes.size()),
+      .payload = piece.payload,
+      .payload_sum = sums_.of(piece.payload),
+      .is_quiet = !is_last && link_.may_be_quiet(piece.payload.size())};
+  link_.add_frame(transfer, request);
+  return link_.may_be_followed(transfer, request);
+}
+
+void XfpStream::send(Scope& scope, ByteWriter transfer) {
+  scope.spawn("frames", transmit(scope, std::move(transfer).take()));
 }
 
 Task<> XfpStream::transmit(Scope& scope, ByteVector frame) {

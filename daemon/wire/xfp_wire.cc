@@ -7,7 +7,9 @@
 
 #include "loop/deadline.h"
 #include "loop/sleep.h"
+#include "loop/this_loop.h"
 #include "wire/dfu.h"
+#include "wire/flash_times.h"
 #include "wire/xfp_stream.h"
 
 namespace gangd {
@@ -22,13 +24,19 @@ constexpr Duration kRecoverLimit = 60s;
 constexpr Duration kPollPause = 1ms;
 constexpr Duration kPollPauseMax = 500ms;
 constexpr Duration kPollPauseUntold = 20ms;
+// Who waits so long for an earlier session's work is told.
+constexpr Duration kWorthTelling = 2s;
 
 constexpr std::size_t kUidBytes = 12;
+constexpr std::size_t kFlashesMax = 16;       // of one board
 constexpr std::uint32_t kPayloadLeast = 512;  // a device of less would be slower than DFU
 constexpr std::uint64_t kDigestsMost = std::uint64_t{XFP_DIGESTS_MAX} * XFP_DIGEST_BLOCK;
 // Of what the wire carries at most, it carries so much in practice.
 constexpr double kWirePart = 0.9;
 const PackedPieces kNothingPacked;
+const KnownSums kNothingKnown;
+// For what else a station does.
+constexpr Duration kPatienceMax = 8ms;
 constexpr std::size_t kReadsInFlight = 2;
 static_assert(XFP_DIGEST_BLOCK == kDigestBlock);
 
@@ -74,13 +82,14 @@ Duration next_pause(Duration pause, Duration left, std::uint64_t came, std::uint
 }  // namespace
 
 bool XfpWire::is_spoken(ByteView configuration) {
-  return find_xfp(configuration).has_value();
+  return !find_xfp(configuration).failed_with(Code::kNotFound);
 }
 
 Task<Result<std::unique_ptr<Wire>>> XfpWire::open(UsbConnection& connection) {
   CO_TRY(const XfpEndpoints endpoints, find_xfp(connection.configuration()));
+  CO_TRY(const XfpPlatform platform, co_await read_xfp_platform(connection));
   CO_TRY_STATUS(co_await connection.claim(endpoints.interface));
-  std::unique_ptr<XfpWire> wire(new XfpWire(connection, endpoints));
+  std::unique_ptr<XfpWire> wire(new XfpWire(connection, endpoints, platform));
   Status begun = co_await wire->begin();
   if (!begun && wire->may_try_again(begun.error())) {
     begun = co_await wire->recover_in_time();
@@ -89,17 +98,20 @@ Task<Result<std::unique_ptr<Wire>>> XfpWire::open(UsbConnection& connection) {
   co_return std::unique_ptr<Wire>(std::move(wire));
 }
 
-XfpWire::XfpWire(UsbConnection& connection, XfpEndpoints endpoints)
+XfpWire::XfpWire(UsbConnection& connection, XfpEndpoints endpoints, XfpPlatform platform)
     : connection_(connection),
       endpoints_(endpoints),
+      platform_(platform),
       link_(connection, endpoints),
       packed_(&kNothingPacked),
+      sums_(&kNothingKnown),
       trial_(wire_rate(connection.device().speed)),
       faults_left_(kFaultsMax) {}
 
 Task<Status> XfpWire::begin() {
   // Selecting it lets the device forget what a former host has sent.
   CO_TRY_STATUS(co_await with_timeout(kRecoverLimit, connection_.select(endpoints_.interface, 0)));
+  is_chip_free_ = false;
   CO_TRY(const ByteVector capabilities, co_await link_.hello());
   co_return read_capabilities(capabilities);
 }
@@ -126,10 +138,13 @@ Status XfpWire::read_region(ByteReader& field) {
   region.size = field.u32_le();
   segment.page_size = field.u32_le();
   region.erase_min = field.u32_le();
-  field.skip(XFP_REGION_AT_RATE - XFP_REGION_AT_WRITE);
+  region.write_unit = field.u32_le();
+  const std::uint32_t bank = field.u32_le();
+  if (bank > 0 && bank < region.size && bank % kDigestBlock == 0) region.bank = bank;
   region.rate = field.u32_le();
   const std::uint8_t flags = field.u8();
-  if (segment.page_size == 0 || region.erase_min == 0 || region.size % segment.page_size != 0 ||
+  if (segment.page_size == 0 || region.erase_min == 0 || region.write_unit == 0 ||
+      region.erase_min % region.write_unit != 0 || region.size % segment.page_size != 0 ||
       segment.page_size % region.erase_min != 0 ||
       region.address + region.size > std::uint64_t{1} << 32) {
     return Error(Code::kDevice, "XFP: the board tells of a memory that cannot be");
@@ -138,9 +153,36 @@ Status XfpWire::read_region(ByteReader& field) {
   segment.readable = (flags & XFP_REGION_READABLE) != 0;
   segment.erasable = (flags & XFP_REGION_ERASABLE) != 0;
   segment.writable = (flags & XFP_REGION_WRITABLE) != 0;
+  region.boots = (flags & XFP_REGION_BOOTS) != 0;
   const ByteView name = field.bytes(field.left());
   memories_.push_back({std::string(name.begin(), name.end()), {segment}});
   regions_.push_back(region);
+  return {};
+}
+
+Status XfpWire::read_kind(std::uint8_t type, ByteView field, BoardKind& kind) {
+  ByteReader reader(field);
+  const std::size_t size = field.size();
+  if (type == XFP_FIELD_CHIP && size >= 4) {
+    kind.chip = reader.u32_le();
+  } else if (type == XFP_FIELD_BOARD) {
+    kind.board.assign(field.begin(), field.end());
+    const bool is_printable =
+        std::ranges::all_of(field, [](std::uint8_t byte) { return byte >= ' ' && byte <= '~'; });
+    if (size == 0 || size > XFP_BOARD_MAX || !is_printable) {
+      return Error(Code::kDevice, "XFP: the board tells of a name that cannot be");
+    }
+  } else if (type == XFP_FIELD_FLASH) {
+    BoardKind::Flash flash;
+    flash.address = reader.u32_le();
+    const ByteView id = reader.bytes(reader.left());
+    flash.jedec_id.assign(id.begin(), id.end());
+    if (!reader.complete() || id.empty() || id.size() > XFP_JEDEC_MAX ||
+        kind.flashes.size() == kFlashesMax) {
+      return Error(Code::kDevice, "XFP: the board tells of a flash chip that cannot be");
+    }
+    kind.flashes.push_back(std::move(flash));
+  }
   return {};
 }
 
@@ -150,20 +192,33 @@ Status XfpWire::read_capabilities(ByteView capabilities) {
   std::uint32_t buffer = 0;
   memories_.clear();
   regions_.clear();
-  codecs_ = 0;
+  std::uint8_t codecs = 0;
+  std::uint8_t flags = 0;
+  BoardKind kind;
+  start_nonce_.reset();
   ByteReader reader(capabilities);
   while (reader.complete() && reader.left() > 0) {
     const std::uint8_t type = reader.u8();
     const std::uint8_t size = reader.u8();
-    ByteReader field(reader.bytes(size));
-    if (type == XFP_FIELD_UID && size == kUidBytes) {
+    const ByteView bytes = reader.bytes(size);
+    ByteReader field(bytes);
+    TRY_STATUS(read_kind(type, bytes, kind));
+    if (type == XFP_FIELD_UID) {
+      if (size != kUidBytes) {
+        return Error(Code::kDevice, "XFP: the board has a UID of {} bytes; we know those of {}",
+                     size, kUidBytes);
+      }
       uid = uid_text(field.bytes(size));
-    } else if (type == XFP_FIELD_BUFFER && size == 4) {
+    } else if (type == XFP_FIELD_BUFFER && size >= 4) {
       buffer = field.u32_le();
-    } else if (type == XFP_FIELD_FRAME && size == 4) {
+    } else if (type == XFP_FIELD_FRAME && size >= 4) {
       payload_max = field.u32_le();
-    } else if (type == XFP_FIELD_CODECS && size == 1) {
-      codecs_ = field.u8();
+    } else if (type == XFP_FIELD_CODECS && size >= 1) {
+      codecs = field.u8();
+    } else if (type == XFP_FIELD_FLAGS && size >= 1) {
+      flags = field.u8();
+    } else if (type == XFP_FIELD_START && size >= XFP_START_NONCE_SIZE) {
+      std::ranges::copy(field.bytes(XFP_START_NONCE_SIZE), start_nonce_.emplace().begin());
     } else if (type == XFP_FIELD_REGION && size >= XFP_REGION_SIZE) {
       TRY_STATUS(read_region(field));
     }
@@ -175,7 +230,13 @@ Status XfpWire::read_capabilities(ByteView capabilities) {
     return Error(Code::kDevice, "XFP: another board answers: {} instead of {}", uid, uid_);
   }
   uid_ = std::move(uid);
+  kind_ = std::move(kind);
   link_.set_limits(payload_max, buffer);
+  link_.set_rate(std::ranges::min(regions_, {}, &Region::rate).rate);
+  link_.set_flags(flags);
+  if (!platform_.has(XFP_FEATURE_LZ4)) codecs &= static_cast<std::uint8_t>(~(1u << XFP_LZ4));
+  if (!platform_.has(XFP_FEATURE_FILL)) codecs &= static_cast<std::uint8_t>(~(1u << XFP_FILL));
+  link_.set_codecs(codecs);
   return {};
 }
 
@@ -215,8 +276,29 @@ Task<Result<XfpWire::Job>> XfpWire::ask_job() {
   co_return job;
 }
 
+// What the session before has begun in the chip goes on: an erase of all of it for minutes.
+Task<Status> XfpWire::wait_until_chip_is_free() {
+  bool is_logged = false;
+  while (!is_chip_free_) {
+    CO_TRY(const Job job, co_await ask_job());
+    is_chip_free_ = job.state != XFP_JOB_RUNNING;
+    if (is_chip_free_) break;
+    if (job.left >= kWorthTelling && !std::exchange(is_logged, true)) {
+      (co_await ThisLoop())
+          .log(Severity::kWarning,
+               "{}: the chip still finishes an erase that was cut short: it is waited for, about "
+               "{} s",
+               connection_.device().path.to_string(),
+               std::chrono::ceil<std::chrono::seconds>(job.left).count());
+    }
+    CO_TRY_STATUS(co_await sleep_for(next_pause(kPollPauseUntold, job.left, 0, 0)));
+  }
+  co_return Status();
+}
+
 Task<Result<XfpWire::Job>> XfpWire::run_job(XfpLink::Request request, std::uint64_t& told,
                                             Progress progress) {
+  CO_TRY_STATUS(co_await wait_until_chip_is_free());
   if (auto begun = co_await link_.call(request); !begun) co_return std::move(begun).error();
   Duration pause = kPollPause;
   std::uint64_t done_before = 0;
@@ -253,13 +335,21 @@ Task<Result<XfpWire::Job>> XfpWire::persist_job(XfpLink::Request request, Progre
   }
 }
 
-std::uint64_t XfpWire::erase_unit(std::uint32_t address) const {
+const XfpWire::Region* XfpWire::region_at(std::uint32_t address) const {
   for (const Region& region : regions_) {
-    if (address >= region.address && address - region.address < region.size) {
-      return region.erase_min;
-    }
+    if (address >= region.address && address - region.address < region.size) return &region;
   }
-  return 1;
+  return nullptr;
+}
+
+std::uint64_t XfpWire::erase_unit(std::uint32_t address) const {
+  const Region* region = region_at(address);
+  return region == nullptr ? 1 : region->erase_min;
+}
+
+std::uint32_t XfpWire::write_unit(std::uint32_t address) const {
+  const Region* region = region_at(address);
+  return region == nullptr ? 1 : region->write_unit;
 }
 
 Task<Status> XfpWire::erase(std::uint32_t address, std::uint64_t size, Erase how,
@@ -291,15 +381,44 @@ std::size_t XfpWire::packed_max() const {
   const double wire = kWirePart * wire_rate(connection_.device().speed);
   const bool is_faster =
       std::ranges::any_of(regions_, [wire](const Region& region) { return region.rate > wire; });
-  return is_faster && (codecs_ >> XFP_LZ4 & 1) != 0 ? std::bit_floor(link_.payload_max()) : 0;
+  return is_faster && link_.knows(XFP_LZ4) ? std::bit_floor(link_.payload_max()) : 0;
+}
+
+void XfpWire::offer(const PackedPieces& pieces, std::optional<bool>& is_faster_packed) {
+  packed_ = &pieces;
+  trial_.share(is_faster_packed);
+}
+
+BankCheck XfpWire::bank_check(std::uint32_t address, ByteView bytes) const {
+  const Region* region = region_at(address);
+  const bool looks = compares() && platform_.has(XFP_FEATURE_READ_WHILE_WRITE);
+  if (region == nullptr || !looks) return {0, 0, address, bytes, *sums_};
+  return {region->address, region->bank, address, bytes, *sums_};
+}
+
+// When an answer comes, the device has a frame left. Half of its time is for the bus.
+Duration XfpWire::patience(std::uint32_t address) const {
+  const Region* region = region_at(address);
+  if (region == nullptr || region->rate == 0) return {};
+  const auto frame_ns = std::uint64_t{link_.payload_max()} * std::nano::den / region->rate;
+  return std::min(Duration(static_cast<Duration::rep>(frame_ns / 2)), kPatienceMax);
 }
 
 Task<Status> XfpWire::write(std::uint32_t address, ByteView bytes, Progress progress) {
+  connection_.set_patience(patience(address));
+  Status status = co_await write_patiently(address, bytes, std::move(progress));
+  connection_.set_patience({});
+  co_return status;
+}
+
+Task<Status> XfpWire::write_patiently(std::uint32_t address, ByteView bytes, Progress progress) {
   std::size_t done = 0;
   while (true) {
-    XfpStream stream(link_, static_cast<std::uint32_t>(address + done), bytes.subspan(done),
-                     *packed_, trial_, progress);
-    Status status = co_await stream.run();
+    const auto from = static_cast<std::uint32_t>(address + done);
+    const ByteView rest = bytes.subspan(done);
+    XfpStream stream(link_, from, rest, bank_check(from, rest), *packed_, *sums_, trial_, progress);
+    Status status = co_await wait_until_chip_is_free();
+    if (status) status = co_await stream.run();
     done += stream.written();
     while (!status) {
       if (!may_try_again(status.error())) {
@@ -313,9 +432,9 @@ Task<Status> XfpWire::write(std::uint32_t address, ByteView bytes, Progress prog
 }
 
 Task<Status> XfpWire::check_written(std::uint32_t address, ByteView bytes) {
-  if (bytes.empty()) co_return Status();
+  if (bytes.empty() || !compares()) co_return Status();
   CO_TRY(const std::vector<std::uint32_t> held, co_await digests(address, bytes.size()));
-  if (held == block_digests(address, bytes)) co_return Status();
+  if (held == block_digests(address, bytes, *sums_)) co_return Status();
   co_return Error(Code::kDevice,
                   "after a fault of the bus the board no longer holds what it "
                   "had written; is its supply steady?");
@@ -341,9 +460,16 @@ Task<Result<std::vector<std::uint32_t>>> XfpWire::digests(std::uint32_t address,
   co_return digests;
 }
 
-Task<Result<DeviceProof>> XfpWire::measure(std::uint32_t address, std::uint64_t size, Nonce nonce,
-                                           Progress progress) {
+bool XfpWire::boots_from(std::uint32_t address) const {
+  const Region* region = region_at(address);
+  return region != nullptr && region->boots && measures();
+}
+
+Task<Result<DeviceProof>> XfpWire::measure(std::uint32_t address, std::uint64_t size, ReadAs as,
+                                           Nonce nonce, Progress progress) {
+  const std::uint8_t mode = as == ReadAs::kBooted ? XFP_HASH_AS_BOOTED : XFP_HASH_AS_PROGRAMMED;
   auto job = co_await persist_job({.op = XFP_HASH,
+                                   .mode = mode,
                                    .address = address,
                                    .span = static_cast<std::uint32_t>(size),
                                    .payload = nonce},
@@ -364,9 +490,24 @@ Task<Result<DeviceProof>> XfpWire::measure(std::uint32_t address, std::uint64_t 
   co_return proof;
 }
 
+// What failed may have left answers on their way: a new session knows of none.
+Task<Result<std::vector<std::string>>> XfpWire::flash_words() {
+  CO_TRY_STATUS(co_await begin());
+  std::vector<std::string> all;
+  const std::vector<BoardKind::Flash> flashes = kind_.flashes;
+  for (const BoardKind::Flash& flash : flashes) {
+    CO_TRY(const XfpLink::Answer answer,
+           co_await link_.call({.op = XFP_TRACE, .address = flash.address, .span = 1}));
+    CO_TRY(std::string words, flash_times(flash.address, answer.payload));
+    all.push_back(std::move(words));
+  }
+  co_return all;
+}
+
 // Two requests in flight: the device reads its memory while the bus carries what it read before.
 Task<Status> XfpWire::read_pieces(std::uint32_t address, std::uint64_t size, Sha256& hash,
                                   std::uint64_t& done, Progress progress) {
+  CO_TRY_STATUS(co_await wait_until_chip_is_free());
   std::uint64_t asked = done;
   std::deque<std::uint64_t> spans;
   while (done < size) {

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 
+KEY_PARTS = ("chip", "board", "flashes", "loader")  # of what a qualification holds for
 KEY_DER = bytes.fromhex("302a300506032b6570032100")  # RFC 8410: what stands before the 32 bytes
 
 
@@ -53,6 +54,12 @@ class Keys:
             approved = is_signed(self.key, bytes.fromhex(event["signature"]), "gangd key",
                                  record["station"], place, event["public_key"])
             need(approved, f"event {record['n']}: the key before did not sign the new one")
+        if record["type"] == "board_qualified":
+            need(is_signed(self.key, bytes.fromhex(event["signature"]), "gangd qualification",
+                           record["station"], f"{record['epoch']}-{record['n']}",
+                           event["qualification"], event["chip"], event["board"],
+                           ",".join(event["flashes"]), event["loader"], event["uid"]),
+                 f"event {record['n']}: the station did not sign this qualification")
         if record["type"] in ("ledger_began", "key_replaced"):
             self.key = event["public_key"]
             self.vouched = self.key == self.noted or (self.vouched and approved)
@@ -92,6 +99,17 @@ class Chain(Keys):
         return f"{self.station}, newest {self.epoch}-{self.n} {self.hash.hex()}, {self.judge()}"
 
 
+def beside(end, events):
+    """What stands beside the verdict: who qualified this kind of board, or that nobody did."""
+    if not (name := end.get("qualification")):
+        return "UNQUALIFIED"
+    qualified = events.get(name, {"type": "missing"})
+    need(qualified["type"] == "board_qualified" and all(
+        end.get(part) == qualified["event"][part] for part in KEY_PARTS),
+        f"{name} did not qualify this kind of board")
+    return f"qualified by {name}"
+
+
 def check_evidence(evidence, noted_key=None):
     """Every record is in a signed chain, and what says PASS is one. Gives what is proven."""
     keys, events, said, n = Keys(noted_key), {}, [], 0
@@ -114,7 +132,8 @@ def check_evidence(evidence, noted_key=None):
                     and each["event"]["attempt"] == name), {"verdict": "no end", "measured": []})
         same = [each in end["measured"] for each in job["image_extents"] + event["unit_extents"]]
         need(end["verdict"] != "PASS" or (same and all(same)), f"attempt {name} is no PASS")
-        said.append(f"attempt {name} at {start['at']}: {end['verdict']}, serial "
+        said.append(f"attempt {name} at {start['at']}: {end['verdict']} "
+                    f"{beside(end, events)}, serial "
                     + (", ".join(each["value"] for each in event["numbers"]) or "none"))
         said += [f"  {each['name']} at 0x{each['address']:08x}, {each['size']} bytes: sha256 "
                  f"{each['sha256']}" for each in end["measured"]]

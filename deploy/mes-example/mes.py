@@ -37,9 +37,11 @@ CREATE TABLE IF NOT EXISTS report(    -- one row for each attempt, however often
   station TEXT, epoch INTEGER, sequence INTEGER, uid TEXT NOT NULL, serial TEXT NOT NULL,
   verdict TEXT NOT NULL, product TEXT NOT NULL, work_order TEXT NOT NULL, reason TEXT NOT NULL,
   allowed_by TEXT NOT NULL, ended_at TEXT NOT NULL, message BLOB NOT NULL,
+  qualification TEXT NOT NULL,        -- beside the verdict: an event of the station, or UNQUALIFIED
   PRIMARY KEY(station, epoch, sequence));
 CREATE TABLE IF NOT EXISTS unit(      -- what is in the world: the newest verdict of each chip
-  uid TEXT PRIMARY KEY, product TEXT NOT NULL, verdict TEXT NOT NULL, passed INTEGER NOT NULL);
+  uid TEXT PRIMARY KEY, product TEXT NOT NULL, verdict TEXT NOT NULL, passed INTEGER NOT NULL,
+  qualification TEXT NOT NULL);       -- beside the verdict: who qualified its kind, or UNQUALIFIED
 CREATE TABLE IF NOT EXISTS serial(    -- whose each number is, for ever
   pool TEXT, value TEXT, uid TEXT NOT NULL, PRIMARY KEY(pool, value));
 """
@@ -137,10 +139,11 @@ class Books:
     def count(self, told, key, bytes_):
         serial = told.serials[0].value if told.serials else ""
         verdict = pb.Verdict.Name(told.verdict).removeprefix("VERDICT_")
+        beside = told.qualification or "UNQUALIFIED"  # from a gangd that knew no such thing
         allowed = pb.AllowedBy.Name(told.allowed_by).removeprefix("ALLOWED_BY_")
-        self.database.execute("INSERT INTO report VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
+        self.database.execute("INSERT INTO report VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
                               (*key, told.uid, serial, verdict, told.product, told.work_order,
-                               told.reason, allowed, told.ended_at, bytes_))
+                               told.reason, allowed, told.ended_at, bytes_, beside))
         for number in told.serials:
             self.database.execute("INSERT OR IGNORE INTO serial VALUES(?,?,?)",
                                   (number.pool, number.value, told.uid))
@@ -151,9 +154,9 @@ class Books:
                               f"{number.value} is unit {holder}'s, and was put into {told.uid}")
         if told.uid:
             self.database.execute(
-                "INSERT INTO unit VALUES(?1,?2,?3,?4) ON CONFLICT(uid) DO UPDATE SET "
-                "product = ?2, verdict = ?3, passed = passed + ?4",
-                (told.uid, told.product, verdict, int(told.verdict == pb.VERDICT_PASS)))
+                "INSERT INTO unit VALUES(?1,?2,?3,?4,?5) ON CONFLICT(uid) DO UPDATE SET "
+                "product = ?2, verdict = ?3, passed = passed + ?4, qualification = ?5",
+                (told.uid, told.product, verdict, int(told.verdict == pb.VERDICT_PASS), beside))
 
 
 class Mes(rpc.MesServicer):

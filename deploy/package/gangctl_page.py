@@ -63,10 +63,11 @@ def escaped(text):
 
 
 def sentence(text):
-    """A line of help as one; what is called gangd stays so."""
+    """A line of help as sentences, each on its line; what is called gangd stays so."""
     if not text.startswith("gang"):
         text = text[0].upper() + text[1:]
-    return escaped(text.rstrip(".") + ".")
+    sentences = (text.rstrip(".") + ".").replace(". ", ".\n")
+    return "\n".join(escaped(line) for line in sentences.split("\n"))
 
 
 def help_of(gangctl, words):

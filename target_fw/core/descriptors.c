@@ -107,10 +107,18 @@ static void put_interface(uint8_t* bytes, uint8_t alternate) {
   bytes[8] = (uint8_t)(STRING_ALTERNATES + alternate);
 }
 
+static bool can_upload(const struct device* device) {
+  for (uint8_t i = 0; i < device->memories_count; ++i) {
+    if (device->memories[i].readable) return true;
+  }
+  return false;
+}
+
 static void put_dfu_functional(const struct device* device, uint8_t* bytes) {
   bytes[0] = DFU_FUNCTIONAL_SIZE;
   bytes[1] = TYPE_DFU_FUNCTIONAL;
-  bytes[2] = CAN_DOWNLOAD | CAN_UPLOAD | WILL_DETACH;
+  bytes[2] = CAN_DOWNLOAD | WILL_DETACH;
+  if (can_upload(device)) bytes[2] |= CAN_UPLOAD;
   if (device->identity->leave == NULL) bytes[2] |= MANIFESTATION_TOLERANT;
   store_le16(bytes + 3, 255); /* wDetachTimeOut, ms: of use to an application only */
   store_le16(bytes + 5, DFU_BLOCK_MAX);

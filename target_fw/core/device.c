@@ -15,8 +15,7 @@ void device_init(struct device* device, const struct device_identity* identity,
   dfu_init(&device->dfu, clock, memories, memories_count, identity->leave);
   struct usb_descriptors descriptors = {
       .self = device, .get = descriptors_get, .vendor = bos_vendor};
-  xfp_init(&device->xfp, clock, &device->usb, memories, memories_count, identity->uid,
-           identity->program, identity->program_size);
+  xfp_init(&device->xfp, clock, &device->usb, memories, memories_count, identity);
   const struct usb_interface interfaces[] = {dfu_interface(&device->dfu),
                                              xfp_interface(&device->xfp)};
   usb_device_init(&device->usb, usb, &descriptors, interfaces, 2);
@@ -54,7 +53,7 @@ static uint32_t poll_memories(struct device* device) {
   struct flash_job* job = &device->dfu.job;
   job->chip_lent = xfp_has_chip(&device->xfp);
   uint32_t dfu_us = dfu_poll(&device->dfu);
-  device->xfp.chip_lent = job->chip_busy;
+  device->xfp.lent_ms = flash_job_chip_ms(job);
   uint32_t xfp_us = xfp_poll(&device->xfp);
   /* A request of DFU may come before the next time, and read at once. */
   job->chip_lent = xfp_has_chip(&device->xfp);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "target_fw/core/device_identity.h"
 #include "target_fw/core/dfu.h"
 #include "target_fw/core/memory.h"
 #include "target_fw/core/usb_device.h"
@@ -19,26 +20,10 @@ extern "C" {
 #endif
 
 #define DEVICE_MEMORIES_MAX 4
-#define DEVICE_UID_SIZE 12
 /* How long the device hides before it comes back as another one. The port of a hub is asked every
  * 256 ms at most (bInterval of its status endpoint at high speed, USB 2.0, 11.12.1, gives 255 ms at
  * full speed); less might go unnoticed. */
 #define DEVICE_AWAY_MS 300
-
-/* What a board is. Constant; outlives the device. */
-struct device_identity {
-  uint16_t usb_vendor; /* of the board's maker; 1209:0001 (pid.codes, for tests) by default */
-  uint16_t usb_product;
-  uint16_t usb_release;         /* bcdDevice */
-  const char* manufacturer;     /* ASCII, at most 126 characters */
-  const char* product;          /* the same */
-  uint8_t uid[DEVICE_UID_SIZE]; /* the chip's 96 bits; told as a serial number of 24 hex digits */
-  const uint8_t* program;       /* what the device runs: all of its code and constants */
-  uint32_t program_size;
-  bool high_speed;
-  /* How to start the firmware that was written; NULL: the device stays in DFU mode. */
-  const struct dfu_leave* leave;
-};
 
 struct device {
   const struct device_identity* identity;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "target_fw/core/bytes.h"
+#include "target_fw/core/stale.h"
 
 /* First byte of a download of block 0: a command of DfuSe. */
 enum { COMMAND_GET_COMMANDS = 0x00, COMMAND_SET_POINTER = 0x21, COMMAND_ERASE = 0x41 };
@@ -23,6 +24,7 @@ static void become_idle(struct dfu* dfu) {
 static void select_memory(struct dfu* dfu, uint8_t alternate) {
   become_idle(dfu);
   dfu->alternate = alternate;
+  dfu->job.stale = STALE_ALL; /* XFP may have been at work */
   /* A host of DFU 1.1 proper sets no pointer: its download begins where the memory does. */
   dfu->job.pointer = dfu->memories[alternate].geometry.address;
 }
@@ -132,8 +134,10 @@ static enum usb_answer upload(struct dfu* dfu, const struct usb_setup* setup,
   if (size > 0) {
     /* What was dropped may still run. */
     if (dfu->job.chip_busy || dfu->job.chip_lent) return USB_LATER;
-    uint8_t* bytes = flash_job_block(&dfu->job);
-    enum dfu_status status = memory->read(memory->self, address, bytes, size);
+    enum dfu_status status = stale_restart(&dfu->job.stale, dfu->memories, dfu->alternate);
+    if (status == DFU_OK) {
+      status = memory->read(memory->self, address, flash_job_block(&dfu->job), size);
+    }
     if (status != DFU_OK) return refuse_upload(dfu, status);
   }
   return upload_ends(dfu, setup, stage, size);

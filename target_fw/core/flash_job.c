@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "target_fw/core/stale.h"
+
 void flash_job_init(struct flash_job* job, const struct clock_port* clock,
                     const struct memory* memories) {
   job->clock = clock;
@@ -80,6 +82,7 @@ static void run_on_chip(struct flash_job* job, const struct memory* memory) {
     return;
   }
   job->phase = FLASH_RUNNING;
+  job->stale = STALE_ALL;
   job->chip_busy = true;
   job->busy_memory = order->memory;
   job->expected_ms = expected_ms(order, memory);

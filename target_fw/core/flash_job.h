@@ -46,6 +46,7 @@ struct flash_job {
   enum dfu_status result;
   uint32_t pointer;
 
+  uint32_t stale; /* core/stale.h */
   bool chip_lent; /* somebody else works on a memory: wait */
   bool chip_busy; /* with `order` if it runs, else with one that was dropped */
   uint8_t busy_memory;

@@ -22,13 +22,16 @@ struct memory_progress {
   uint32_t poll_in_us;    /* when busy: a poll before that is of no use */
 };
 
+#define MEMORY_PARTS_MAX 32
+
 /* Where a memory lies and how it erases. Constant after init. */
 struct memory_geometry {
   uint32_t address;    /* of the first byte, as the host sees it */
   uint32_t size;       /* bytes */
   uint32_t erase_size; /* bytes of the block that suits most erases; a power of two */
   uint32_t write_size; /* writes start and end at multiples of this; 1: anywhere */
-  uint32_t erase_min;  /* bytes of the smallest block that can be erased; divides erase_size */
+  uint32_t erase_min;  /* bytes of the smallest block that can be erased; divides erase_size into at
+                          most MEMORY_PARTS_MAX */
   uint32_t bank_size;  /* one part of this size is readable while another is worked on; `size`: it
                           has no such parts */
 };
@@ -39,9 +42,13 @@ struct memory {
   void* self;
   const char* name; /* for the layout string: letters, digits, spaces */
   struct memory_geometry geometry;
-  bool readable;
+  bool readable; /* by a host: UPLOAD and READ; false also restricts what it may have measured */
   bool erasable;
   bool writable;
+  /* What the chip calls itself (JEDEC), for a chip of its own; NULL: part of the controller, or not
+   * known. Stays as it is. */
+  const uint8_t* jedec_id;
+  uint8_t jedec_id_size;
 
   /* Addresses are those of the host. The core has checked that [address, address + size) lies in
    * the memory, is allowed by the three flags, and is aligned to write_size. */
@@ -56,7 +63,8 @@ struct memory {
   /* Goes on with the operation, and says how it stands. */
   struct memory_progress (*poll)(void* self);
   /* Reads at the speed of the bus; at most 4096 bytes. While an operation runs, only from another
-   * bank than the one that it works on, or DFU_ERR_ADDRESS. */
+   * bank than the one that it works on, or DFU_ERR_ADDRESS. DFU_ERR_VERIFY: cells there hold
+   * nothing that can be read (a checksum is wrong, as after a cut), until they are erased. */
   enum dfu_status (*read)(void* self, uint32_t address, uint8_t* bytes, uint32_t size);
   /* The same in two halves, so that the caller can do something else meanwhile: the bytes are there
    * when end_read() says so. Whatever else is asked of the memory in between waits for them. */
@@ -74,6 +82,9 @@ struct memory {
    * both: nothing is kept. */
   const struct flash_trace* trace;
   void (*clear_trace)(void* self);
+  /* The same cells as a program that runs in place reads them: with its clock, in its mode. NULL:
+   * none does, or that cannot be had. */
+  const struct memory* as_booted;
 };
 
 #endif

@@ -67,6 +67,7 @@ static bool prepare_step(struct nor* nor) {
   }
   const bool is_protected = (status & nor->traits->protected_bits) != 0;
   if (is_protected || (status & NOR_STATUS_WRITE_ENABLED) == 0) {
+    nor->lift_protection = is_protected;
     nor_send(nor, NOR_CMD_WRITE_DISABLE);
     fail(nor, DFU_ERR_WRITE);
     return false;
@@ -140,13 +141,20 @@ static void begin_step(struct nor* nor) {
 
 /* The geometry was promised: another chip than before is none. */
 static bool find_again(struct nor* nor) {
-  uint8_t id[NOR_ID_SIZE];
-  if (!nor->lost) return true;
-  memcpy(id, nor->id, NOR_ID_SIZE);
-  if (nor_connect(nor) == DFU_OK && memcmp(id, nor->id, NOR_ID_SIZE) == 0) return true;
-  memcpy(nor->id, id, NOR_ID_SIZE);
+  return !nor->lost || nor_connect(nor) == DFU_OK;
+}
+
+/* Protection is for the program that runs in the field; here it stands in the way. Found again, the
+ * chip has lost it, or its write-protect pin holds it: then the operation fails once more. */
+static void begin_unprotected(struct nor* nor) {
+  nor->state = MEMORY_BUSY;
+  nor->status = DFU_OK;
   nor->lost = true;
-  return false;
+  if (find_again(nor)) {
+    begin_step(nor);
+  } else {
+    fail(nor, DFU_ERR_VENDOR);
+  }
 }
 
 static void begin(struct nor* nor, enum nor_operation operation, uint32_t at) {
@@ -154,11 +162,13 @@ static void begin(struct nor* nor, enum nor_operation operation, uint32_t at) {
   nor->state = MEMORY_BUSY;
   nor->status = DFU_OK;
   nor->write_at = at;
+  nor->lift_protection = false;
   if (!find_again(nor)) {
     fail(nor, DFU_ERR_VENDOR);
     return;
   }
   begin_step(nor);
+  if (nor->lift_protection) begin_unprotected(nor);
 }
 
 /* The largest that fits; the smallest always does. */
@@ -197,6 +207,19 @@ static void write(void* self, uint32_t address, const uint8_t* bytes, uint32_t s
     return;
   }
   begin(nor, NOR_WRITE, nor->write_at);
+}
+
+/* A chip that has taken a command is no longer write-enabled. Of some, with several dies in one
+ * package, each must be erased by itself: what erases a single one they ignore. */
+static enum dfu_status outcome_of_erase_all(struct nor* nor) {
+  uint8_t status = 0;
+  if (!nor_read_status(nor, NOR_CMD_READ_STATUS, 0, &status)) {
+    nor->lost = true;
+    return DFU_ERR_VENDOR;
+  }
+  if ((status & NOR_STATUS_WRITE_ENABLED) == 0) return DFU_OK;
+  if (!nor_send(nor, NOR_CMD_WRITE_DISABLE)) nor->lost = true;
+  return DFU_ERR_ERASE;
 }
 
 /* What the chip says of an operation that it has ended. */
@@ -267,7 +290,8 @@ static void look(struct nor* nor) {
     /* prepare_step() saw no protection bit, so these are lines that nobody drives. */
     lose(nor);
   } else if (!busy) {
-    const enum dfu_status ended = outcome(nor);
+    enum dfu_status ended = outcome(nor);
+    if (ended == DFU_OK && nor->operation == NOR_ERASE_ALL) ended = outcome_of_erase_all(nor);
     if (ended == DFU_OK) {
       end_step(nor);
     } else {
@@ -322,17 +346,17 @@ static bool is_worked_on(const struct nor* nor, uint32_t at, uint32_t size) {
   return (at + size - 1) / bank >= first && at / bank <= last;
 }
 
+static bool may_read(struct nor* nor, uint32_t at, uint32_t size) {
+  nor->read_status = is_worked_on(nor, at, size) ? DFU_ERR_ADDRESS
+                     : find_again(nor)           ? DFU_OK
+                                                 : DFU_ERR_VENDOR;
+  return nor->read_status == DFU_OK;
+}
+
 static void begin_read(void* self, uint32_t address, uint8_t* bytes, uint32_t size) {
   struct nor* nor = nor_of(self);
   const uint32_t at = address - nor->config.address;
-  nor->read_status = DFU_OK;
-  if (is_worked_on(nor, at, size)) {
-    nor->read_status = DFU_ERR_ADDRESS;
-  } else if (!find_again(nor)) {
-    nor->read_status = DFU_ERR_VENDOR;
-  } else {
-    nor_begin_read_array(nor, at, bytes, size);
-  }
+  if (may_read(nor, at, size)) nor_begin_read_array(nor, at, bytes, size);
 }
 
 static enum dfu_status end_read(void* self) {
@@ -345,6 +369,23 @@ static enum dfu_status end_read(void* self) {
 static enum dfu_status read(void* self, uint32_t address, uint8_t* bytes, uint32_t size) {
   begin_read(self, address, bytes, size);
   return end_read(self);
+}
+
+static void begin_read_booted(void* self, uint32_t address, uint8_t* bytes, uint32_t size) {
+  struct nor* nor = nor_of(self);
+  const uint32_t at = address - nor->config.address;
+  if (!may_read(nor, at, size) || nor_read_mapped(nor, at, bytes, size)) return;
+  nor->lost = true;
+  nor->read_status = DFU_ERR_VENDOR;
+}
+
+static enum dfu_status end_read_booted(void* self) {
+  return nor_of(self)->read_status;
+}
+
+static enum dfu_status read_booted(void* self, uint32_t address, uint8_t* bytes, uint32_t size) {
+  begin_read_booted(self, address, bytes, size);
+  return end_read_booted(self);
 }
 
 static uint32_t in_ms(uint64_t us) {
@@ -378,11 +419,23 @@ static void clear_trace(void* self) {
   flash_trace_clear(&nor_of(self)->trace);
 }
 
+/* Those of which a block has more than the core tells apart. */
+static void drop_small_erases(struct sfdp_part* part, uint32_t block) {
+  uint8_t dropped = 0;
+  while (part->erase_types[dropped].size < block / MEMORY_PARTS_MAX) ++dropped;
+  part->erase_types_count = (uint8_t)(part->erase_types_count - dropped);
+  memmove(part->erase_types, part->erase_types + dropped,
+          part->erase_types_count * sizeof part->erase_types[0]);
+}
+
 enum dfu_status nor_start(struct nor* nor, const struct nor_config* config) {
   memset(nor, 0, sizeof(*nor));
   nor->config = *config;
   const enum dfu_status status = nor_connect(nor);
   if (status != DFU_OK) return status;
+  const uint32_t layout_block_max = config->bus->dual ? 2 * LAYOUT_BLOCK_MAX : LAYOUT_BLOCK_MAX;
+  const uint32_t block = fitting_type(nor, 0, layout_block_max)->size;
+  drop_small_erases(&nor->part, block);
   uint32_t erase_sizes[FLASH_TRACE_ERASE_SIZES_MAX] = {0};
   for (uint32_t i = 0; i < nor->part.erase_types_count; i++) {
     nor->erase_us[i] = nor->part.erase_types[i].typical_ms * 1000;
@@ -391,19 +444,20 @@ enum dfu_status nor_start(struct nor* nor, const struct nor_config* config) {
   flash_trace_init(&nor->trace, nor->part.size, nor->part.page_size, erase_sizes);
   nor->erase_all_us = nor->part.chip_erase_typical_ms * 1000;
   nor->page_us = nor->part.page_typical_us;
-  const uint32_t layout_block_max = config->bus->dual ? 2 * LAYOUT_BLOCK_MAX : LAYOUT_BLOCK_MAX;
   nor->memory = (struct memory){
       .self = nor,
       .name = config->name,
       .geometry = {.address = config->address,
                    .size = nor->part.size,
-                   .erase_size = fitting_type(nor, 0, layout_block_max)->size,
+                   .erase_size = block,
                    .write_size = 1,
                    .erase_min = nor->part.erase_types[0].size,
                    .bank_size = nor->part.size / nor_banks(nor->id)},
       .readable = true,
       .erasable = true,
       .writable = true,
+      .jedec_id = nor->id,
+      .jedec_id_size = NOR_ID_SIZE,
       .erase = erase,
       .erase_all = erase_all,
       .write = write,
@@ -418,5 +472,11 @@ enum dfu_status nor_start(struct nor* nor, const struct nor_config* config) {
       .trace = &nor->trace,
       .clear_trace = clear_trace,
   };
+  if (config->boot_hz == 0 || config->bus->read_mapped == NULL) return DFU_OK;
+  nor->as_booted = nor->memory;
+  nor->as_booted.read = read_booted;
+  nor->as_booted.begin_read = begin_read_booted;
+  nor->as_booted.end_read = end_read_booted;
+  nor->memory.as_booted = &nor->as_booted;
   return DFU_OK;
 }

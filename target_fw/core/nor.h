@@ -1,7 +1,8 @@
 /* Serial NOR flash as a memory: finds out what is connected and programs it.
  *
  * All state is in struct nor. nor_start() blocks for at most 0.5 s; after it, nothing does, except
- * that the first operation after a chip was lost (a time-out, no answer) finds it again. */
+ * that the first operation after a chip was lost (a time-out, no answer), or on one that is
+ * write-protected, finds it again. */
 #ifndef GANGD_TARGET_FW_CORE_NOR_H
 #define GANGD_TARGET_FW_CORE_NOR_H
 
@@ -35,6 +36,7 @@ struct nor_config {
   const char* name;       /* of the memory, for the layout string */
   uint32_t address;       /* of the first byte, as the host sees it */
   enum nor_mode mode_max; /* lanes_max of the bus limits it, too */
+  uint32_t boot_hz;       /* the clock of a program that runs in place; 0: none does */
 };
 
 enum nor_operation { NOR_NO_OPERATION, NOR_ERASE, NOR_ERASE_ALL, NOR_WRITE };
@@ -65,7 +67,8 @@ struct nor_page {
 /* To look at only; everything is set by nor_start(). */
 struct nor {
   struct nor_config config;
-  struct memory memory; /* valid when nor_start() said DFU_OK */
+  struct memory memory;    /* valid when nor_start() said DFU_OK */
+  struct memory as_booted; /* what memory.as_booted points to, if the bus has a map */
 
   uint8_t id[NOR_ID_SIZE]; /* JEDEC; zeros if nothing answered */
   enum nor_family family;
@@ -80,7 +83,9 @@ struct nor {
                                      one chip, what that said */
   uint8_t flags;                  /* how an operation ended, if the look at busy has read it */
   bool flags_read;
-  bool lost; /* must be found again before the next operation */
+  bool lost;            /* must be found again before the next operation */
+  bool lift_protection; /* bits of the status register refuse the operation: the chip is to lose
+                           them when it is found again */
   enum nor_operation operation;
   enum memory_state state;
   enum dfu_status status;
@@ -111,6 +116,9 @@ struct nor {
  * sets up nor->memory. DFU_ERR_VENDOR: nothing answers, or nothing that we know; may be repeated.
  */
 enum dfu_status nor_start(struct nor* nor, const struct nor_config* config);
+
+/* How a program that runs in place is to see the chip, as it was found. */
+struct xspi_map nor_map(const struct nor* nor);
 
 /* Leaves the chip as power-on does, for the program that comes next. */
 void nor_release(struct nor* nor);

@@ -236,6 +236,20 @@ bool nor_end_read_array(struct nor* nor) {
   return nor->reading_went_well;
 }
 
+struct xspi_map nor_map(const struct nor* nor) {
+  return (struct xspi_map){.read = read_command(nor, 0, NULL, 0),
+                           .size = nor->part.size,
+                           .swapped = swaps(nor),
+                           .hz_max = nor->config.boot_hz};
+}
+
+bool nor_read_mapped(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size) {
+  const struct xspi_port* bus = nor->config.bus;
+  finish_reading(nor);
+  const struct xspi_map map = nor_map(nor);
+  return bus->read_mapped(bus->self, &map, at, bytes, size);
+}
+
 void nor_pack(const struct nor* nor, struct nor_page* page, uint32_t at, const uint8_t* bytes,
               uint32_t size) {
   page->at = at;

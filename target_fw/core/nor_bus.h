@@ -61,6 +61,8 @@ bool nor_read_array(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size)
 /* The same in two halves; whatever else goes over the bus in between waits for the first. */
 void nor_begin_read_array(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size);
 bool nor_end_read_array(struct nor* nor);
+/* Through the memory map of the bus. */
+bool nor_read_mapped(struct nor* nor, uint32_t at, uint8_t* bytes, uint32_t size);
 /* Brings what is to be programmed, within one page, into the order of the bus. The bytes must stay
  * as they are until nor_program() has sent them. */
 void nor_pack(const struct nor* nor, struct nor_page* page, uint32_t at, const uint8_t* bytes,
@@ -71,7 +73,8 @@ bool nor_erase_at(struct nor* nor, uint32_t at);
 /* How many lanes each chip has. */
 uint8_t nor_lanes(const struct nor* nor);
 
-/* nor_start.c: finds the chip and enters the best mode allowed. Blocks as nor_start() says. */
+/* nor_start.c: finds the chip, the same as the first time, and enters the best mode allowed. Blocks
+ * as nor_start() says. */
 enum dfu_status nor_connect(struct nor* nor);
 
 #endif

@@ -179,6 +179,24 @@ static bool enter_spi(struct nor* nor) {
   return true;
 }
 
+/* All blocks may be written: with the registers that the same command would else clear. */
+static bool lift_protection(struct nor* nor) {
+  uint8_t registers[3];
+  uint32_t count = 1;
+  if (!nor_read_status(nor, NOR_CMD_READ_STATUS, SR1_QUAD_ENABLE, registers)) return false;
+  if (nor->family == NOR_FAMILY_MACRONIX_LOW_POWER) {
+    count = 3;
+    if (!nor_read_register(nor, NOR_CMD_READ_CONFIGURATION, registers + 1, 2)) return false;
+  } else if (nor->part.quad_enable == SFDP_QUAD_SR2_BIT1) {
+    count = 2;
+    if (!nor_read_status(nor, NOR_CMD_READ_STATUS_2, SR2_QUAD_ENABLE, registers + 1)) return false;
+  }
+  registers[0] = (uint8_t)(registers[0] & ~(nor->traits->protected_bits | NOR_STATUS_BUSY |
+                                            NOR_STATUS_WRITE_ENABLED));
+  return nor_write_status(nor, NOR_CMD_WRITE_STATUS, registers, count) &&
+         wait_until_idle(nor, REGISTER_WRITE_LIMIT_US);
+}
+
 /* Sets the quad-enable bit, if wanted, and takes an MX25R out of its low-power mode, in which it is
  * up to four times slower and its maxima are not those of its SFDP. */
 static bool write_first_status(struct nor* nor, bool quad) {
@@ -293,6 +311,8 @@ static bool enter_octal(struct nor* nor) {
   const bool dtr = config->mode_max >= NOR_OCTAL_DTR && nor->part.octal.read_dtr_opcode != 0;
   uint8_t id[NOR_ID_SIZE];
   memcpy(id, nor->id, NOR_ID_SIZE);
+  /* Here, so that the part is the same whether it gets into that mode or not. */
+  drop_3byte_erases(&nor->part);
   const uint32_t registers = nor->part.octal.volatile_registers;
   if (!nor_write_cr2(nor, registers + CR2_DUMMIES, CR2_DUMMIES_20) ||
       !nor_write_cr2(nor, registers + CR2_MODE, dtr ? CR2_MODE_DTR : CR2_MODE_STR)) {
@@ -303,7 +323,6 @@ static bool enter_octal(struct nor* nor) {
   if (!wait_for_id(nor, WAKE_UP_LIMIT_US) || memcmp(id, nor->id, NOR_ID_SIZE) != 0) {
     return recover(nor) && enter_spi(nor);
   }
-  drop_3byte_erases(&nor->part);
   nor->access = (struct nor_access){
       .address_size = 4,
       .read_opcode = dtr ? nor->part.octal.read_dtr_opcode : NOR_CMD_READ_OCTAL_STR,
@@ -318,12 +337,18 @@ static bool enter_octal(struct nor* nor) {
 }
 
 enum dfu_status nor_connect(struct nor* nor) {
+  /* What was promised of it stays. SFDP has no sum of its own: read again, it might say something
+   * else of the same chip. */
+  const bool known = nor->part.size != 0;
+  uint8_t id[NOR_ID_SIZE];
+  memcpy(id, nor->id, NOR_ID_SIZE);
   nor->lost = true;
-  if (!recover(nor) || !identify(nor)) return DFU_ERR_VENDOR;
-  const bool entered =
-      enter_spi(nor) &&
+  const bool found =
+      recover(nor) && (known ? memcmp(id, nor->id, NOR_ID_SIZE) == 0 : identify(nor)) &&
+      enter_spi(nor) && (!nor->lift_protection || lift_protection(nor)) &&
       (nor->family == NOR_FAMILY_MACRONIX_OCTAL ? enter_octal(nor) : enter_quad(nor));
-  if (!entered) return DFU_ERR_VENDOR;
+  if (known) memcpy(nor->id, id, NOR_ID_SIZE);
+  if (!found) return DFU_ERR_VENDOR;
   set_clock(nor, CLOCK_HZ);
   nor->lost = false;
   return DFU_OK;

@@ -45,3 +45,9 @@ void read_ahead_pause(struct read_ahead* ahead) {
   ahead->reading = false;
   (void)ahead->memory->end_read(ahead->memory->self); /* it will be read again */
 }
+
+void read_ahead_cut(struct read_ahead* ahead, uint32_t piece) {
+  if (piece == ahead->piece) return;
+  read_ahead_pause(ahead); /* it was begun with the old size */
+  ahead->piece = piece;
+}

@@ -31,6 +31,8 @@ void read_ahead_begin(struct read_ahead* ahead, const struct memory* memory, uin
 uint32_t read_ahead_size(const struct read_ahead* ahead);
 /* The next piece, which stays until the call after this one; *status if NULL. */
 const uint8_t* read_ahead_take(struct read_ahead* ahead, enum dfu_status* status);
+/* From now on in pieces of this size. */
+void read_ahead_cut(struct read_ahead* ahead, uint32_t piece);
 /* The memory is wanted for something else: what is on its way is read again by the next take. */
 void read_ahead_pause(struct read_ahead* ahead);
 

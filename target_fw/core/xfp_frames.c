@@ -70,6 +70,8 @@ static bool could_be_whole(const struct xfp_frame* frame, const uint8_t* header)
   if (frame->size < XFP_HEADER_SIZE || load_le32(header + XFP_AT_MAGIC) != XFP_MAGIC) return false;
   if (load_le32(header + XFP_AT_SIZE) > XFP_PAYLOAD_MAX) return false;
   uint32_t whole = frame_size(header);
+  /* Filled up with zeros where another frame follows in the same transfer. */
+  if (whole < XFP_ROOM && frame->size == XFP_ROOM) return true;
   return frame->size == (whole % XFP_PACKET_UNIT == 0 ? whole + 1 : whole);
 }
 

@@ -42,16 +42,17 @@ struct xfp_frame {
   const uint8_t* bytes; /* NULL: the payload does not unpack to what it should */
 };
 
+/* What is large comes last: instructions reach what is near to the begin. */
 struct xfp_frames {
-  uint8_t ring[XFP_RING];
-  struct xfp_frame queue[XFP_FRAMES_MAX];
   uint32_t first;
   uint32_t count;
-  uint32_t free_at;                     /* where the next one is received */
-  uint8_t unpacked[2][XFP_PAYLOAD_MAX]; /* one is written to the chip, the other is filled */
+  uint32_t free_at; /* where the next one is received */
   uint8_t unpack_next;
   bool unpacking;
   struct lz4 lz4;
+  struct xfp_frame queue[XFP_FRAMES_MAX];
+  uint8_t ring[XFP_RING];
+  uint8_t unpacked[2][XFP_PAYLOAD_MAX]; /* one is written to the chip, the other is filled */
   uint8_t reply[XFP_HEADER_SIZE + XFP_PAYLOAD_MAX + 1];
 };
 

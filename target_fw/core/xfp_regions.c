@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "target_fw/core/bytes.h"
+#include "target_fw/core/device.h"
 #include "target_fw/core/xfp_frames.h"
 #include "target_fw/xfp.h"
 
@@ -42,19 +43,50 @@ static uint8_t* put_region(uint8_t* at, const struct memory* memory) {
   store_le32(at + XFP_REGION_AT_RATE, bytes_in_a_second(memory));
   at[XFP_REGION_AT_FLAGS] = (uint8_t)((memory->readable ? XFP_REGION_READABLE : 0) |
                                       (memory->erasable ? XFP_REGION_ERASABLE : 0) |
-                                      (memory->writable ? XFP_REGION_WRITABLE : 0));
+                                      (memory->writable ? XFP_REGION_WRITABLE : 0) |
+                                      (memory->as_booted != NULL ? XFP_REGION_BOOTS : 0));
   memcpy(at + XFP_REGION_SIZE, memory->name, name_size);
   return at + XFP_REGION_SIZE + name_size;
 }
 
+static uint8_t* put_bytes(uint8_t* at, enum xfp_field type, const uint8_t* bytes, uint32_t size) {
+  at = put_field(at, type, size);
+  memcpy(at, bytes, size);
+  return at + size;
+}
+
+/* Of which kind the board is: what a station has qualified, or not. */
+static uint8_t* put_kind(uint8_t* at, const struct xfp_regions* regions) {
+  const struct device_identity* identity = regions->identity;
+  uint32_t size = 0;
+  if (identity->chip != 0) at = put_word(at, XFP_FIELD_CHIP, identity->chip);
+  while (identity->board != NULL && size < XFP_BOARD_MAX && identity->board[size] != '\0') ++size;
+  if (size > 0) at = put_bytes(at, XFP_FIELD_BOARD, (const uint8_t*)identity->board, size);
+  for (uint8_t i = 0; i < regions->memories_count; ++i) {
+    const struct memory* memory = &regions->memories[i];
+    if (memory->jedec_id == NULL) continue;
+    at = put_field(at, XFP_FIELD_FLASH, 4u + memory->jedec_id_size);
+    store_le32(at, memory->geometry.address);
+    memcpy(at + 4, memory->jedec_id, memory->jedec_id_size);
+    at += 4 + memory->jedec_id_size;
+  }
+  return at;
+}
+
 uint32_t xfp_put_capabilities(const struct xfp_regions* regions, uint8_t* bytes) {
-  uint8_t* at = put_field(bytes, XFP_FIELD_UID, XFP_UID_SIZE);
-  memcpy(at, regions->uid, XFP_UID_SIZE);
-  at = put_word(at + XFP_UID_SIZE, XFP_FIELD_BUFFER, XFP_BUFFER);
+  const struct device_identity* identity = regions->identity;
+  uint8_t* at = put_bytes(bytes, XFP_FIELD_UID, identity->uid, DEVICE_UID_SIZE);
+  at = put_word(at, XFP_FIELD_BUFFER, XFP_BUFFER);
   at = put_word(at, XFP_FIELD_FRAME, XFP_PAYLOAD_MAX);
   at = put_field(at, XFP_FIELD_CODECS, 1);
   *at++ = 1u << XFP_RAW | 1u << XFP_LZ4 | 1u << XFP_FILL;
+  at = put_field(at, XFP_FIELD_FLAGS, 1);
+  *at++ = XFP_QUIET;
+  if (identity->start_nonce != NULL) {
+    at = put_bytes(at, XFP_FIELD_START, identity->start_nonce, XFP_START_NONCE_SIZE);
+  }
   for (uint8_t i = 0; i < regions->memories_count; ++i) at = put_region(at, &regions->memories[i]);
+  at = put_kind(at, regions);
   return (uint32_t)(at - bytes);
 }
 

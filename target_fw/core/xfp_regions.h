@@ -4,18 +4,17 @@
 
 #include <stdint.h>
 
+#include "target_fw/core/device_identity.h"
 #include "target_fw/core/memory.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define XFP_UID_SIZE 12
-
 struct xfp_regions {
   const struct memory* memories;
   uint8_t memories_count;
-  const uint8_t* uid;
+  const struct device_identity* identity;
 };
 
 /* The memory that holds all of [address, address + size), which is not empty; or NULL. */

@@ -83,7 +83,8 @@ class ArmProgram:
 class ArmRun:
     """A core with the program and some data in its memory, on which functions can be called."""
 
-    def __init__(self, program: ArmProgram):
+    def __init__(self, program: ArmProgram, lists: bool = True):
+        """`lists`: what is executed, which costs a microsecond for each instruction."""
         self.program = program
         self.core = Uc(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
         self.core.mem_map(0, 0x0010_0000)
@@ -93,7 +94,8 @@ class ArmRun:
         self.executed: list[Instruction] = []
         self.stack_used = 0
         self.below_stack: list[int] = []
-        self.core.hook_add(UC_HOOK_CODE, self._step)
+        if lists:
+            self.core.hook_add(UC_HOOK_CODE, self._step)
 
     def put(self, content: bytes, align: int = 8) -> int:
         """Where it lies from now on."""

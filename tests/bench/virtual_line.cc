@@ -162,8 +162,13 @@ class Floor {
     const Duration busy_before = busy();
     begin_ = loop_.now();
     Scope scope(loop_, "boards");
-    for (const UsbDevice& device : bus_.devices()) {
-      scope.spawn(device.path.to_string(), run_board(device));
+    const std::vector<UsbDevice> devices = bus_.devices();
+    for (const UsbDevice& device : devices) {
+      if (line_.in_turn) {
+        co_await run_board(device);
+      } else {
+        scope.spawn(device.path.to_string(), run_board(device));
+      }
     }
     co_await scope.join();
     times_.makespan = seconds(loop_.now() - begin_);

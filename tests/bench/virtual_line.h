@@ -27,6 +27,7 @@ enum class Before {
 struct Line {
   BoardKind kind;
   int boards = 1;
+  bool in_turn = false;  // one after another: what the first has found out, the next know
   // Boards are spread over them in turn.
   std::vector<model::UsbBus::Kind> buses;
   Before before = Before::kBlank;

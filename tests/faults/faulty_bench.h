@@ -24,6 +24,7 @@ class FaultyBench {
     std::string part = "MX25R6435F";
     std::uint64_t seed = 1;
     std::size_t image_bytes = 6000;
+    bool whole_chip = false;  // the image is of all bytes of the part, and there is no serial
     bool incoming_fresh = false;
     bool timed = false;  // packets take their time on the bus, and move while the firmware works
   };
@@ -35,8 +36,12 @@ class FaultyBench {
   // One attempt, as a slot makes it: the board is plugged in if it is not, and the outcome is on
   // record when this returns.
   Attempt attempt() { return attempt_on_cells({}); }
+  // Another product's, which lies beside the first one's.
+  Attempt attempt_of_other();
   // The same by a recipe that is told this of the cells, whatever the ledger knows.
   Attempt attempt_on_cells(std::optional<Cells> cells);
+  // gangd stops after this; the board keeps its power.
+  Attempt attempt_that_stops(Duration after, std::optional<Cells> cells);
   // Off, and on again at the next attempt.
   void unplug() { bus_.unplug(place_); }
   // Bytes that the board is not to hold, so that an attempt has all of its work to do.
@@ -44,7 +49,7 @@ class FaultyBench {
   // Whether the chip's cells hold the image and the serial, and will.
   bool holds() const;
 
-  const Image& image() const { return recipe_->image(); }
+  const Image& image() const { return work_.recipe->image(); }
   // How long the last attempt took.
   Duration took() const { return took_; }
   model::NorChip& chip() { return board_->chip(); }
@@ -55,7 +60,13 @@ class FaultyBench {
   static Duration limit();
 
  private:
-  Task<Attempt> run(std::optional<Cells> cells);
+  // A recipe, and the job of the ledger that is to do it.
+  struct Work {
+    std::unique_ptr<Recipe> recipe;
+    EventId job;
+  };
+  Task<> begin();
+  Task<Attempt> run(const Work& work, std::optional<Cells> cells, Duration limit);
   Task<Result<std::unique_ptr<UsbConnection>>> open_when_there();
   Task<> stop();
 
@@ -72,7 +83,8 @@ class FaultyBench {
   NoMes mes_;
   SerialSupply serials_{loop_, records_, mes_, [] {}};
   const std::unique_ptr<Workers> worker_ = port_.start_workers("products", 1);
-  std::unique_ptr<Recipe> recipe_;
+  Work work_;
+  Work other_;
   std::string serial_;
   Duration took_{};
 };

@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
+#include <utility>
 
 #include "target_fw/core/bytes.h"
 #include "target_fw/core/crc32c.h"

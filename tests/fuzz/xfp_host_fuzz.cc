@@ -16,6 +16,7 @@
 #include "loop/sleep.h"
 #include "target_fw/xfp.h"
 #include "tests/unit/loop/simulated.h"
+#include "tests/unit/wire/bos.h"
 #include "wire/wire.h"
 #include "wire/xfp_wire.h"
 
@@ -41,7 +42,10 @@ class HostileDevice final : public UsbConnection {
   Task<Status> claim(std::uint8_t) override { co_return Status(); }
   Task<Status> select(std::uint8_t, std::uint8_t) override { return refuse_now_and_then(); }
   Task<Result<ByteVector>> control_in(UsbRequest, std::size_t bytes_max) override {
-    co_return ByteVector(bytes_max);
+    CO_TRY_STATUS(co_await refuse_now_and_then());
+    ByteVector bos = bos_descriptor(XFP_INTERFACE_PROTOCOL, rarely() ? word() : XFP_FEATURES);
+    if (rarely()) bos = input_.ConsumeBytes<std::uint8_t>(size_up_to(60));
+    co_return first_of(std::move(bos), bytes_max);
   }
   Task<Status> control_out(UsbRequest, ByteVector) override { return refuse_now_and_then(); }
   Task<Status> clear_halt(std::uint8_t) override { return refuse_now_and_then(); }
@@ -144,6 +148,11 @@ class HostileDevice final : public UsbConnection {
       }
       fields.u32_le(1).u32_le(1 << 23).u32_le(1 << 20).u8(input_.ConsumeIntegral<std::uint8_t>());
     }
+    if (input_.ConsumeBool()) {
+      fields.u8(rarely() ? XFP_FIELD_FLASH : XFP_FIELD_BOARD)
+          .u8(5)
+          .fill(input_.ConsumeBool() ? 'b' : 9, 5);
+    }
     if (rarely()) {
       const auto more = input_.ConsumeBytes<std::uint8_t>(size_up_to(40));
       fields.bytes(more);
@@ -216,10 +225,12 @@ Task<Status> use(UsbConnection& device) {
   Told written(size);
   CO_TRY_STATUS(co_await wire->write(at, bytes, written.progress()));
   CHECK(written.bytes() == size);
+  if (!wire->compares() || !wire->measures()) co_return Status();
   CO_TRY(const std::vector<std::uint32_t> digests, co_await wire->digests(at, size));
   CHECK(digests.size() == block_digests(at, bytes).size());
   Told measured(size);
-  CO_TRY(const DeviceProof proof, co_await wire->measure(at, size, kNonce, measured.progress()));
+  CO_TRY(const DeviceProof proof,
+         co_await wire->measure(at, size, ReadAs::kProgrammed, kNonce, measured.progress()));
   CHECK(proof.digest.bytes[0] == 0x11 && proof.loader.bytes[31] == 0x22);
   CHECK(measured.bytes() == size);
   Told read(size);

@@ -18,7 +18,7 @@ import unittest
 
 import grpc
 
-from line import BIN, TOP, LineTest, check_record, until
+from line import BIN, TOP, LineTest, check_record, rack, rack_ports, until
 
 # What protoc makes of gang.proto for Python, as an integrator would.
 GENERATED = tempfile.TemporaryDirectory()
@@ -80,7 +80,14 @@ class ApiTest(LineTest):
         job = self.start(request_id, once=True)
         return list(self.jobs.WatchJob(pb.WatchJobRequest(job=job), timeout=PATIENCE))
 
+    def slow_boards(self):
+        """So that a job is still going on when it is asked about."""
+        for port in rack_ports():
+            rack("slow", port, "on")
+            self.addCleanup(rack, "slow", port, "off")
+
     def test_a_watch_has_every_verdict_and_ends_with_the_job(self):
+        self.slow_boards()
         updates = self.run_job("r-1")
         verdicts = [u.verdict for u in updates if u.HasField("verdict")]
         self.assertEqual(sorted(v.slot for v in verdicts), ["1", "2"])
@@ -204,6 +211,7 @@ class ApiTest(LineTest):
         self.assertEqual(self.line.stop(), 0)
 
     def test_the_job_comes_first_and_last(self):
+        self.slow_boards()
         updates = self.run_job("r-1")
         self.assertTrue(updates[0].job.running)
         for _ in range(2):  # then as a job of the past

@@ -35,6 +35,7 @@ class JobTest(LineTest):
         self.assertEqual(unit["attempts"], "2")
 
     def test_a_board_that_is_pulled_fails_and_says_so_until_the_next_comes(self):
+        self.line.add_long_image()
         self.line.start()
         port = rack_ports()[0]
         rack("slow", port, "on")
@@ -80,6 +81,7 @@ class JobTest(LineTest):
         self.assertIn("holds something else", said)
 
     def test_stopped_attempts_are_unknown(self):
+        self.line.add_long_image()
         self.line.start()
         rack("slow", rack_ports()[0], "on")
         job = self.line.start_job()
@@ -98,6 +100,7 @@ class JobTest(LineTest):
         self.line.verify()
 
     def test_killed_it_marks_what_it_left_and_goes_on(self):
+        self.line.add_long_image()
         self.line.start()
         rack("slow", rack_ports()[0], "on")
         self.line.start_job("--request", "r-1")

@@ -15,7 +15,7 @@ import unittest
 
 import grpc
 
-from line import BIN, TOP, LineTest, until
+from line import BIN, TOP, LineTest, free_port, until
 from pki import ROLES, Pki
 
 PATIENCE = 120
@@ -117,12 +117,6 @@ def call(channel, method, streams):
     except grpc.RpcError as error:
         return error.code(), error.details()
     return grpc.StatusCode.OK, ""
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class SecurityTest(LineTest):

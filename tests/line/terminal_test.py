@@ -12,7 +12,7 @@ import termios
 import time
 import unittest
 
-from line import BIN, PATIENCE, LineTest, rack_ports, until
+from line import BIN, PATIENCE, LineTest, rack, rack_ports, until
 
 
 class Terminal:
@@ -67,6 +67,9 @@ class TerminalTest(LineTest):
 
     def test_more_slots_than_lines_do_not_scroll_away(self):
         rows = len(rack_ports()) - 1
+        for port in rack_ports():  # a picture every 100 ms
+            rack("slow", port, "on")
+            self.addCleanup(rack, "slow", port, "off")
         terminal = Terminal(self.line, "job", "start", "tone", "--once", "--watch", rows=rows)
         text = terminal.read_until(r"job .* finished: \d+ passed, 0 failed, 0 unknown")
         self.assertEqual(terminal.end(), 0)

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import unittest
 
-from line import PATIENCE, TOP, LineTest, until
+from line import PATIENCE, TOP, LineTest, free_port, until
 
 HOST = b"Host: localhost\r\n"
 ORDER = HOST + b"Content-Type: application/json\r\n"
@@ -35,12 +35,6 @@ EXTREME = (
     b"POST /api/acknowledge HTTP/1.1\r\n" + ORDER + b"Content-Length: 20000\r\n\r\n" + b"[" * 20000,
 )
 MUTANTS = 200
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class WebTest(LineTest):

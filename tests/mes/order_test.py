@@ -1,12 +1,11 @@
 #!/usr/bin/python3
 """A MES drives the station, and the station asks its MES: each answer and each refusal."""
 import json
-import socket
 import sqlite3
 import subprocess
 import unittest
 
-from mes_line import TOP, KeptMes, MesLine, rack, rack_ports, until
+from mes_line import TOP, KeptMes, MesLine, free_port, rack, rack_ports, until
 
 DRIVE = TOP / "deploy" / "mes-example" / "drive.py"
 PATIENCE = 120
@@ -146,12 +145,6 @@ class OrderTest(unittest.TestCase):
         status, said = line.run_to_its_end()
         self.assertEqual(status, 1)
         self.assertIn("missing.pem", said)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def make_certificates(folder):

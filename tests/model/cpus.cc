@@ -28,13 +28,16 @@ namespace {
 // lz4_byte
 //   Model; code of a Cortex-M, packed by liblz4.
 // usb_byte
-//   OTG_HS of the STM32H7 has DMA of its own; OTG_FS of the STM32L4 is read and written by the CPU,
-//   a word at a time: estimate, 6 cycles for 4 bytes.
+//   OTG_HS of the STM32H7 has DMA of its own, which the port for the STM32H7RS in mcu/ does not
+//   use; there, and at OTG_FS of the STM32L4, the CPU reads and writes a word at a time: estimates,
+//   8 and 6 cycles for 4 bytes.
 // flash_byte
 //   Estimate: the FIFO of the flash controller is filled and emptied by the CPU in words, 8 cycles
 //   each across the buses. The bus goes on meanwhile: what counts is the slower of the two.
 // swap_byte, blank_byte
 //   Model.
+// reads_by_dma
+//   The port for the STM32H7RS in mcu/ has no such reads; of the others there is no port.
 // pass, command, interrupt
 //   Estimates, from the length of the code between: some 300 instructions for a pass that finds
 //   little to do, 200 for setting up a command, 250 for an interrupt with its queue.
@@ -45,13 +48,14 @@ constexpr std::array kCpus = {
         .pass = 300,
         .command = 200,
         .interrupt = 250,
-        .usb_byte = 0,
+        .usb_byte = 2,
         .flash_byte = 2,
         .swap_byte = 1.55,
         .crc_byte = 4.3,
         .hash_byte = 6.5,
         .lz4_byte = 7.3,
-        .blank_byte = 0.71},
+        .blank_byte = 0.71,
+        .reads_by_dma = false},
     Cpu{.name = "STM32H745",
         .hz = 480e6,
         .pass = 300,

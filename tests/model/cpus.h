@@ -22,6 +22,8 @@ struct Cpu {
   double hash_byte = 0;
   double lz4_byte = 0;    // of what comes out
   double blank_byte = 0;  // looked at
+  // Its port reads the flash by DMA, while the CPU goes on with the bytes before.
+  bool reads_by_dma = true;
 
   std::chrono::nanoseconds time(double cycles) const;
 };

@@ -134,6 +134,9 @@ void NorChip::weaken_bit(std::uint32_t address, unsigned bit) {
 void NorChip::protect(bool all) {
   for (const auto& die : dies_) die->protect(all);
 }
+void NorChip::hold_registers(bool held) {
+  for (const auto& die : dies_) die->registers_held = held;
+}
 void NorChip::lock_block(std::uint32_t address) {
   CHECK(address < part_.size);
   for (const auto& die : dies_) {
@@ -147,9 +150,15 @@ void NorChip::power_up_in(Mode mode) {
   CHECK(mode == Mode::kSpi || part_.bus == Part::Bus::kOctal);
   for (const auto& die : dies_) die->power_up_mode = mode;
 }
+void NorChip::garble_reads_above(std::uint32_t clock_hz) {
+  for (const auto& die : dies_) die->clean_hz = clock_hz;
+}
 void NorChip::leave_in_continuous_read() {
   CHECK(part_.bus == Part::Bus::kQuad);
   for (const auto& die : dies_) die->continuous_read = true;
+}
+void NorChip::ignore_chip_erase() {
+  for (const auto& die : dies_) die->chip_erase_ignored = true;
 }
 void NorChip::blank_sfdp() {
   for (const auto& die : dies_) die->sfdp_blank = true;

@@ -76,6 +76,9 @@ class NorChip {
   void weaken_bit(std::uint32_t address, unsigned bit);
   // Block protection bits in the status register, as a production tester may leave them.
   void protect(bool all);
+  // Its write-protect pin is held low, and the bit is set that lets it count: the status register
+  // takes no write.
+  void hold_registers(bool held);
   // The largest block around this address takes no erase and no program, by a bit of its own.
   void lock_block(std::uint32_t address);
   // Operations take the maximum time of the data sheet, not the typical one.
@@ -86,6 +89,10 @@ class NorChip {
   // A program that ran from a quad part has left it in a continuous read: it takes every command
   // for an address, until power-on or an instruction of all ones.
   void leave_in_continuous_read();
+  // The board's traces: what is read with a faster clock than this has wrong bits.
+  void garble_reads_above(std::uint32_t clock_hz);
+  // As parts of several dies that share their pins in turn: each is to be erased by itself.
+  void ignore_chip_erase();
   // SFDP reads as 0xFF, as on early silicon of some parts.
   void blank_sfdp();
 

@@ -120,6 +120,7 @@ void NorChip::Silicon::apply_partly(const Operation& operation, std::uint32_t pr
 // 01h takes the status register, then what the maker has behind it, as many as are sent.
 void NorChip::Silicon::write_registers(const Operation& operation) {
   const std::vector<std::uint8_t>& bytes = operation.bytes;
+  if (registers_held) return;
   if (operation.second) {
     status2_ = bytes[0];
     return;

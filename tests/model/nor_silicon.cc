@@ -152,6 +152,9 @@ Time NorChip::Silicon::run(const xspi_command& signals, Time now, std::uint32_t 
     return taken;
   }
   if (may_run(decoded.command, clock_hz)) execute(decoded.command, signals, now + taken);
+  if (signals.read != nullptr && clock_hz > clean_hz) {
+    for (std::uint32_t i = 0; i < signals.size; i += 16) signals.read[i] ^= 0x10;
+  }
   return taken;
 }
 
@@ -366,6 +369,7 @@ void NorChip::Silicon::begin_write(const NorCommand& command, const xspi_command
       begin_program(command.address % part_.size, signals, now);
       return;
     case Action::kEraseChip:
+      if (chip_erase_ignored) return;
       begin_erase(0, part_.size, times().chip_erase, now);
       return;
     case Action::kErase: {

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/model/cells.h"
@@ -34,7 +35,10 @@ class NorChip::Silicon {
   bool cut = false;
   bool slow = false;
   bool sfdp_blank = false;
+  bool registers_held = false;
   bool continuous_read = false;
+  bool chip_erase_ignored = false;
+  std::uint32_t clean_hz = UINT32_MAX;  // what is read with a faster clock has wrong bits
   Mode power_up_mode = Mode::kSpi;
   std::optional<std::uint32_t> locked_block;  // an address in it
   std::uint64_t operations = 0;

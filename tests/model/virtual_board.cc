@@ -2,15 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <deque>
-#include <map>
 #include <utility>
 
 #include "base/check.h"
-#include "target_fw/core/device.h"
-#include "target_fw/core/nor.h"
-#include "tests/model/cpu_meter.h"
-#include "tests/model/virtual_usb.h"
+#include "target_fw/core/swap_pairs.h"
+#include "tests/model/virtual_board_inside.h"
 
 namespace gangd::model {
 namespace {
@@ -21,6 +17,12 @@ constexpr Time kNever = Time::max();
 
 // From power to the first instruction of main(): supply ramp and reset, roughly.
 constexpr Time kPowerUp = 10ms;
+// From the start out of the RAM to main(): the firmware stays away so long that every hub has seen
+// the bootloader go.
+constexpr Time kStartFromRam = std::chrono::milliseconds(DEVICE_AWAY_MS);
+// The same after a reset; and a watchdog of the usual setting.
+constexpr Time kReset = 1ms;
+constexpr Time kWatchdog = 500ms;
 // When a chip that does not answer is looked for again.
 constexpr Time kFlashRetry = 500ms;
 
@@ -28,12 +30,7 @@ constexpr Time kFlashRetry = 500ms;
 constexpr std::array<std::uint8_t, 12> kProgram = {'v', 'i', 'r', 't', 'u', 'a',
                                                    'l', ' ', '1', '.', '0', '\0'};
 
-constexpr std::uint32_t kFlashAddress = 0x90000000;
-
 constexpr std::uint8_t kToHost = 0x80;
-constexpr std::uint8_t kSetAddress = 5, kGetDescriptor = 6, kSetConfiguration = 9;
-constexpr unsigned kDevice = 0x0100, kConfiguration = 0x0200, kString = 0x0300, kEnglish = 0x0409;
-constexpr std::size_t kSerialIndexOffset = 16;  // of the device descriptor
 
 const Cpu& cpu_of(const VirtualBoard::Options& options) {
   const Cpu* cpu = find_cpu(options.cpu);
@@ -47,112 +44,17 @@ const Part& part_of(const VirtualBoard::Options& options) {
   return *part;
 }
 
-std::array<std::uint8_t, 8> setup(std::uint8_t type, std::uint8_t request, unsigned value,
-                                  unsigned index, std::size_t length) {
-  const auto low = [](std::size_t number) { return static_cast<std::uint8_t>(number); };
-  return {type,       request,         low(value),  low(value >> 8),
-          low(index), low(index >> 8), low(length), low(length >> 8)};
-}
-
 }  // namespace
-
-class VirtualBoard::Board {
- public:
-  Board(VirtualBoard& facade, const Options& options);
-
-  void plug(Time now);
-  void unplug(Time now);
-  void submit(Transfer& transfer, Time now);
-  void cancel(Transfer& transfer, Time now);
-  void bus_reset(Time now);
-  Time advance(Time now);
-
-  bool attached() const { return attached_; }
-  NorChip& chip() { return chip_; }
-  const std::string& serial() const { return serial_; }
-  const std::vector<std::uint8_t>& device_descriptor() const { return device_descriptor_; }
-  const std::vector<std::uint8_t>& configuration() const { return configuration_; }
-  bool high_speed() const { return identity_.high_speed; }
-
- private:
-  // What a host asks of a device that has appeared, one after another.
-  enum class Greeting { kNone, kDevice, kAddress, kConfiguration, kSerial, kConfigure };
-
-  struct Due {
-    Time when;
-    Transfer* transfer;
-  };
-
-  // An endpoint, or control, on a bus that takes time.
-  struct Lane {
-    Time prepared{};        // when, in its time, the firmware last did something to it
-    Time across = kNever;   // when what is on the bus will be
-    std::uint32_t packets;  // that are on the bus
-    std::uint32_t bytes;
-  };
-
-  bool run_on_bus(const xspi_command& command);
-  void begin_read(const xspi_command& command);
-  bool end_read();
-  void compute();
-  void ask_bus(Time now);
-  Lane* next_across();
-  void arrive(Lane& lane);
-  Time next_event();
-  void pass();
-  void start_firmware();
-  void shown_changed(bool shown);
-  void greet();
-  void greeted();
-  void ask(std::array<std::uint8_t, 8> setup_bytes);
-  void completed(Transfer& transfer);
-  void deliver(Time now);
-  void lose_power(Time now);
-  void attach();
-  void detach();
-
-  VirtualBoard& facade_;
-  CpuMeter meter_;
-  UsbBus* const wire_;
-  NorChip chip_;
-  clock_port clock_{};
-  xspi_port bus_{};
-  const bool enumerate_;
-  device_identity identity_{};
-  nor nor_{};
-  device device_{};
-  VirtualUsb usb_;
-
-  bool powered_ = false;
-  bool running_ = false;  // the firmware's main loop
-  bool attached_ = false;
-  Time power_on_{};
-  Time time_{};         // where the firmware is; may be ahead of the world by one flash command
-  Time wake_ = kNever;  // when it wants to run
-  std::uint32_t clock_hz_ = 0;
-  std::uint8_t* read_to_ = nullptr;  // of the read that was begun
-  std::vector<std::uint8_t> read_bytes_;
-  Time read_ends_{};
-  std::map<std::uint8_t, Lane> lanes_;  // by address; control is 0
-  bool arriving_ = false;               // what completes now does so at arrived_
-  Time arrived_{};
-  bool heard_ = false;           // something has arrived since the last pass
-  std::deque<Due> due_;          // ended, in order of time, and not told yet
-  std::vector<Transfer*> held_;  // given while the host greets
-
-  Greeting greeting_ = Greeting::kNone;
-  Transfer question_;
-  std::vector<std::uint8_t> device_descriptor_;
-  std::vector<std::uint8_t> configuration_;
-  std::string serial_;
-};
 
 VirtualBoard::Board::Board(VirtualBoard& facade, const Options& options)
     : facade_(facade),
       meter_(cpu_of(options)),
       wire_(options.bus),
       chip_(part_of(options), options.seed),
+      flash_address_(options.flash_address),
+      boot_hz_(options.boot_hz),
       enumerate_(options.enumerate),
+      board_name_(options.board),
       usb_(device_.usb, options.high_speed) {
   clock_.self = this;
   clock_.now_us = [](void* self) {
@@ -166,11 +68,17 @@ VirtualBoard::Board::Board(VirtualBoard& facade, const Options& options)
   bus_.run = [](void* self, const xspi_command* command) {
     return static_cast<Board*>(self)->run_on_bus(*command);
   };
-  bus_.begin_read = [](void* self, const xspi_command* command) {
-    static_cast<Board*>(self)->begin_read(*command);
-    return true;
+  if (meter_.cpu().reads_by_dma) {
+    bus_.begin_read = [](void* self, const xspi_command* command) {
+      static_cast<Board*>(self)->begin_read(*command);
+      return true;
+    };
+    bus_.end_read = [](void* self) { return static_cast<Board*>(self)->end_read(); };
+  }
+  bus_.read_mapped = [](void* self, const xspi_map* map, std::uint32_t address, std::uint8_t* bytes,
+                        std::uint32_t size) {
+    return static_cast<Board*>(self)->read_mapped(*map, address, {bytes, size});
   };
-  bus_.end_read = [](void* self) { return static_cast<Board*>(self)->end_read(); };
   bus_.set_clock = [](void* self, std::uint32_t hz) { static_cast<Board*>(self)->clock_hz_ = hz; };
   identity_.usb_vendor = 0x1209;
   identity_.usb_product = 0x0001;
@@ -179,6 +87,8 @@ VirtualBoard::Board::Board(VirtualBoard& facade, const Options& options)
   identity_.product = "virtual board";
   identity_.program = kProgram.data();
   identity_.program_size = kProgram.size();
+  identity_.chip = options.chip;
+  identity_.board = board_name_.c_str();
   std::copy(options.uid.begin(), options.uid.end(), identity_.uid);
   identity_.high_speed = options.high_speed;
   usb_.on_complete = [this](Transfer& transfer) { completed(transfer); };
@@ -186,7 +96,93 @@ VirtualBoard::Board::Board(VirtualBoard& facade, const Options& options)
     compute();
     lanes_[address == kToHost ? 0 : address].prepared = time_;
   };
-  usb_.on_shown = [this](bool shown) { shown_changed(shown); };
+  usb_.on_shown = [this](bool shown) {
+    // On a chip the jump into the application, or a reset, does not return.
+    if (shown && (is_staged() || !running_)) return;
+    shown_changed(shown);
+  };
+  if (options.stages) add_stages(options);
+  if (options.resident) add_resident(options);
+}
+
+void VirtualBoard::Board::add_stages(const Options& options) {
+  const BootStages::Mapped mapped = {chip_, flash_address_, part_of(options).size};
+  stages_ = std::make_unique<BootStages>(*options.stages, options.seed, mapped);
+  stages_->on_complete = [this](Transfer& transfer) { completed(transfer); };
+  stages_->on_shown = [this](bool shown) { shown_changed(shown); };
+  stages_->on_firmware = [this](Time now) { start_from_ram(now); };
+  internal_ = std::make_unique<InternalMemory>(stages_->flash(), InternalFlash::kAddress,
+                                               InternalFlash::kSize, [this] {
+                                                 compute();
+                                                 return time_;
+                                               });
+  set_leave();
+}
+
+void VirtualBoard::Board::set_leave() {
+  leave_.self = this;
+  leave_.check = [](void* self, std::uint32_t address) {
+    return static_cast<Board*>(self)->stages_->check(address);
+  };
+  leave_.jump = [](void* self, std::uint32_t address) {
+    auto& board = *static_cast<Board*>(self);
+    board.running_ = false;
+    board.stages_->start_application(address, board.time_);
+  };
+  identity_.leave = &leave_;
+}
+
+void VirtualBoard::Board::add_resident(const Options& options) {
+  CHECK(stages_ == nullptr, "a board starts in its ROM or in its resident loader");
+  const auto now = [this] {
+    compute();
+    return time_;
+  };
+  const auto wait_until = [this](Time until) { time_ = std::max(time_, until); };
+  resident_ =
+      std::make_unique<ResidentLoader>(*options.resident, options.seed, nor_.memory,
+                                       board_name_.c_str(), ResidentLoader::Clock{now, wait_until});
+  internal_ = std::make_unique<InternalMemory>(resident_->flash(), ResidentLoader::kOffered,
+                                               ResidentLoader::kOfferedSize, now);
+  set_resident_leave();
+}
+
+// The loader leaves by a reset, and the next start decides.
+void VirtualBoard::Board::set_resident_leave() {
+  leave_.self = this;
+  leave_.check = [](void* self, std::uint32_t) {
+    return static_cast<Board*>(self)->resident_->check();
+  };
+  leave_.jump = [](void* self, std::uint32_t) {
+    auto& board = *static_cast<Board*>(self);
+    board.resident_->forget_faults();
+    board.reset_chip(BOOT_BY_RESTART, board.time_);
+  };
+  identity_.leave = &leave_;
+}
+
+// The external flash is not reset with it, and is found in whatever mode it is.
+void VirtualBoard::Board::reset_chip(boot_cause cause, Time back_at) {
+  running_ = false;
+  resident_->reset(cause);
+  wake_ = back_at + kReset;
+}
+
+// Whether the resident loader has started one; what it does then is no more of this board's.
+bool VirtualBoard::Board::starts_application() {
+  if (resident_ == nullptr) return false;
+  usb_.port().connect(usb_.port().self, false);  // as a reset leaves the controller
+  if (!resident_->starts_application()) return false;
+  nor_release(&nor_);
+  if (resident_->applications_fault()) {
+    reset_chip(BOOT_BY_FAULT, time_ + kWatchdog);
+  }
+  return true;
+}
+
+bool VirtualBoard::Board::lost_power() const {
+  return chip_.cut() || (stages_ != nullptr && stages_->flash().cut()) ||
+         (resident_ != nullptr && resident_->flash().cut());
 }
 
 void VirtualBoard::Board::plug(Time now) {
@@ -194,7 +190,17 @@ void VirtualBoard::Board::plug(Time now) {
   powered_ = true;
   power_on_ = now;
   chip_.power_on(now);
+  time_ = now;
+  if (stages_ != nullptr) return stages_->power_on(now);
+  if (resident_ != nullptr) resident_->power_on(now);
   wake_ = time_ = now + kPowerUp;
+}
+
+void VirtualBoard::Board::start_from_ram(Time now) {
+  identity_.program = stages_->program().data();
+  identity_.program_size = static_cast<std::uint32_t>(stages_->program().size());
+  identity_.start_nonce = stages_->nonce() ? stages_->nonce()->data() : nullptr;
+  wake_ = time_ = now + kStartFromRam;
 }
 
 void VirtualBoard::Board::unplug(Time now) {
@@ -207,7 +213,13 @@ void VirtualBoard::Board::submit(Transfer& transfer, Time now) {
     transfer.outcome = Outcome::kUnplugged;
     return facade_.on_complete(transfer);
   }
-  if (greeting_ != Greeting::kNone) return held_.push_back(&transfer);
+  if (greeter_.is_greeting()) return held_.push_back(&transfer);
+  hand_over(transfer, now);
+}
+
+// To what answers on the bus now.
+void VirtualBoard::Board::hand_over(Transfer& transfer, Time now) {
+  if (is_staged()) return stages_->submit(transfer, now);
   if (wire_ != nullptr) return usb_.submit(transfer);
   time_ = std::max(time_, now);
   usb_.submit(transfer);
@@ -220,7 +232,11 @@ void VirtualBoard::Board::cancel(Transfer& transfer, Time now) {
     return facade_.on_complete(transfer);
   }
   time_ = std::max(time_, now);
-  usb_.cancel(transfer);
+  if (is_staged()) {
+    stages_->cancel(transfer);
+  } else {
+    usb_.cancel(transfer);
+  }
   deliver(now);
 }
 
@@ -229,14 +245,18 @@ void VirtualBoard::Board::bus_reset(Time now) {
   time_ = std::max(time_, now);
   lanes_.clear();
   if (enumerate_) return greet();
+  if (is_staged()) return stages_->bus_reset();
   usb_.bus_reset();
   wake_ = time_;
 }
 
 Time VirtualBoard::Board::advance(Time now) {
   deliver(now);
+  const Time staged = run_stages(now);
+  if (is_staged()) return std::min(staged, next_event());
   ask_bus(now);
   while (true) {
+    if (is_staged()) return std::min(run_stages(now), next_event());
     Lane* lane = next_across();
     const bool runs_first = powered_ && (lane == nullptr || wake_ < lane->across);
     if ((runs_first ? wake_ : lane == nullptr ? kNever : lane->across) > now) return next_event();
@@ -251,11 +271,26 @@ Time VirtualBoard::Board::advance(Time now) {
   }
 }
 
+// The bootloader and the application have no time of their own: they are where the world is.
+Time VirtualBoard::Board::run_stages(Time now) {
+  Time next = kNever;
+  while (is_staged() && powered_) {
+    time_ = std::max(time_, now);
+    next = stages_->advance(now);
+    if (stages_->flash().cut()) lose_power(now);
+    // Who is told of an end may ask the next thing at once.
+    const bool tells = !due_.empty() && due_.front().when <= now;
+    deliver(now);
+    if (next > now && !tells) return next;
+  }
+  return next;
+}
+
 // When there will be something to do.
 Time VirtualBoard::Board::next_event() {
-  Time next = powered_ ? wake_ : kNever;
+  Time next = powered_ && !is_staged() ? wake_ : kNever;
   if (!due_.empty()) next = std::min(next, due_.front().when);
-  if (wire_ == nullptr) return next;
+  if (wire_ == nullptr || is_staged()) return next;
   for (const std::uint8_t address : usb_.wanted()) {
     const Lane& lane = lanes_[address];
     if (lane.across != kNever) {
@@ -342,6 +377,23 @@ bool VirtualBoard::Board::end_read() {
   return !chip_.cut();
 }
 
+// Two bytes at a time, at even addresses: what lies beside is read, too.
+bool VirtualBoard::Board::read_mapped(const xspi_map& map, std::uint32_t address,
+                                      std::span<std::uint8_t> bytes) {
+  const std::uint32_t before = address % 2;
+  std::vector<std::uint8_t> pairs((before + bytes.size() + 1) / 2 * 2);
+  xspi_command command = map.read;
+  command.address = address - before;
+  command.read = pairs.data();
+  command.size = static_cast<std::uint32_t>(pairs.size());
+  const std::uint32_t hz = std::exchange(clock_hz_, map.hz_max);
+  const bool went_well = run_on_bus(command);
+  clock_hz_ = hz;
+  if (map.swapped) swap_pairs(pairs.data(), pairs.data(), command.size);
+  std::copy_n(pairs.begin() + before, bytes.size(), bytes.begin());
+  return went_well;
+}
+
 // Once through the firmware's main loop, and what a cable without a time carries meanwhile.
 void VirtualBoard::Board::pass() {
   const CpuMeter::Running running(meter_);
@@ -358,7 +410,7 @@ void VirtualBoard::Board::pass() {
   } else {
     start_firmware();
   }
-  if (chip_.cut()) lose_power(time_);
+  if (lost_power()) lose_power(time_);
 }
 
 void VirtualBoard::Board::start_firmware() {
@@ -366,14 +418,25 @@ void VirtualBoard::Board::start_firmware() {
   config.clock = &clock_;
   config.bus = &bus_;
   config.name = "External Flash";
-  config.address = kFlashAddress;
+  config.address = flash_address_;
   config.mode_max = NOR_OCTAL_DTR;
+  config.boot_hz = boot_hz_;
   if (nor_start(&nor_, &config) != DFU_OK) {
     wake_ = time_ + kFlashRetry;
     return;
   }
+  if (starts_application()) return;
   running_ = true;
-  device_init(&device_, &identity_, &clock_, &usb_.port(), &nor_.memory, 1);
+  memories_ = {nor_.memory};
+  if (internal_ != nullptr) {
+    internal_->restart();
+    memories_.insert(memories_.begin(), internal_->as_memory());
+  }
+  if (resident_ != nullptr && resident_->hides()) {
+    for (memory& each : memories_) each.readable = false;
+  }
+  device_init(&device_, &identity_, &clock_, &usb_.port(), memories_.data(),
+              static_cast<std::uint8_t>(memories_.size()));
   wake_ = time_;
 }
 
@@ -384,54 +447,33 @@ void VirtualBoard::Board::shown_changed(bool shown) {
 }
 
 void VirtualBoard::Board::greet() {
-  usb_.bus_reset();
-  wake_ = time_;
-  greeting_ = Greeting::kDevice;
-  ask(setup(kToHost, kGetDescriptor, kDevice, 0, 18));
+  if (is_staged()) {
+    stages_->bus_reset();
+  } else {
+    usb_.bus_reset();
+    wake_ = time_;
+  }
+  greeter_.begin(question_);
+  ask();
 }
 
-void VirtualBoard::Board::ask(std::array<std::uint8_t, 8> setup_bytes) {
-  question_.setup = setup_bytes;
-  const bool to_host = (setup_bytes[0] & kToHost) != 0;
-  question_.data.assign(to_host ? setup_bytes[6] + setup_bytes[7] * 256u : 0, 0);
-  question_.actual = 0;
-  usb_.submit(question_);
-  wake_ = time_;
+void VirtualBoard::Board::ask() {
+  hand_over(question_, time_);
+  if (!is_staged()) wake_ = time_;
 }
 
-// An answer to ask(). A device that refuses one is not shown to anybody.
 void VirtualBoard::Board::greeted() {
-  const Greeting answered = std::exchange(greeting_, Greeting::kNone);
-  if (question_.outcome != Outcome::kDone) return;
-  question_.data.resize(question_.actual);
-  switch (answered) {
-    case Greeting::kNone:
+  switch (greeter_.answered(question_)) {
+    case Greeter::Next::kAsk:
+      return ask();
+    case Greeter::Next::kRefused:
       return;
-    case Greeting::kDevice:
-      device_descriptor_ = question_.data;
-      greeting_ = Greeting::kAddress;
-      return ask(setup(0, kSetAddress, 5, 0, 0));
-    case Greeting::kAddress:
-      greeting_ = Greeting::kConfiguration;
-      return ask(setup(kToHost, kGetDescriptor, kConfiguration, 0, 4096));
-    case Greeting::kConfiguration:
-      configuration_ = question_.data;
-      greeting_ = Greeting::kSerial;
-      return ask(setup(kToHost, kGetDescriptor, kString | device_descriptor_[kSerialIndexOffset],
-                       kEnglish, 255));
-    case Greeting::kSerial:
-      serial_.clear();
-      for (std::size_t i = 2; i + 1 < question_.data.size(); i += 2) {
-        serial_ += static_cast<char>(question_.data[i]);
-      }
-      greeting_ = Greeting::kConfigure;
-      return ask(setup(0, kSetConfiguration, 1, 0, 0));
-    case Greeting::kConfigure:
+    case Greeter::Next::kGreeted:
       break;
   }
   attach();
-  for (Transfer* transfer : std::exchange(held_, {})) usb_.submit(*transfer);
-  wake_ = time_;
+  for (Transfer* transfer : std::exchange(held_, {})) hand_over(*transfer, time_);
+  if (!is_staged()) wake_ = time_;
 }
 
 void VirtualBoard::Board::attach() {
@@ -444,7 +486,7 @@ void VirtualBoard::Board::completed(Transfer& transfer) {
   const Time when = arriving_ ? arrived_ : time_;
   const auto later = std::ranges::upper_bound(due_, when, {}, &Due::when);
   due_.insert(later, {when, &transfer});
-  if (powered_ && wire_ == nullptr) wake_ = time_;
+  if (powered_ && wire_ == nullptr && !is_staged()) wake_ = time_;
 }
 
 void VirtualBoard::Board::deliver(Time now) {
@@ -463,12 +505,14 @@ void VirtualBoard::Board::lose_power(Time now) {
   powered_ = running_ = false;
   wake_ = kNever;
   chip_.power_off(now);
+  if (stages_ != nullptr) stages_->power_off(now);
+  if (resident_ != nullptr) resident_->power_off(now);
   // The pull-up goes with the power.
   usb_.port().connect(usb_.port().self, false);
 }
 
 void VirtualBoard::Board::detach() {
-  greeting_ = Greeting::kNone;
+  greeter_.stop();
   lanes_.clear();
   for (Transfer* transfer : std::exchange(held_, {})) due_.push_back({time_, transfer});
   // What had ended in the firmware's time, and not in the world's, never reached the host.
@@ -508,6 +552,20 @@ Time VirtualBoard::advance(Time now) {
 }
 NorChip& VirtualBoard::chip() {
   return board_->chip();
+}
+bool VirtualBoard::has_stages() const {
+  return board_->stages() != nullptr;
+}
+BootStages& VirtualBoard::stages() {
+  CHECK(board_->stages() != nullptr, "the board starts with its firmware");
+  return *board_->stages();
+}
+ResidentLoader& VirtualBoard::resident() {
+  CHECK(board_->resident() != nullptr, "the board has no resident loader");
+  return *board_->resident();
+}
+bool VirtualBoard::at_second_port() const {
+  return board_->at_second_port();
 }
 std::string VirtualBoard::serial() const {
   return board_->serial();

@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "tests/model/boot_stages.h"
 #include "tests/model/nor_chip.h"
+#include "tests/model/resident_loader.h"
 #include "tests/model/transfer.h"
 #include "tests/model/usb_bus.h"
 
@@ -28,9 +30,20 @@ class VirtualBoard {
     // What its CPU takes for its work: a row of tests/model/cpus.cc.
     std::string cpu = "rough";
     std::uint8_t lanes = 8;  // of the flash, wired on the board
+    // What it tells of its kind: no chip that exists. 0, empty: it does not tell.
+    std::uint32_t chip = 0x10000fff;
+    std::string board = "virtual";
     // What carries its packets, and outlives it. Null: they take no time, and move when the
     // firmware's main loop comes by.
     UsbBus* bus = nullptr;
+    std::uint32_t flash_address = 0x9000'0000;  // where the chip maps the external flash
+    std::uint32_t boot_hz = 0;  // of the flash for a program that runs in place; 0: none does
+    // With a bootloader in ROM, in which the board starts whenever it gets power, and an internal
+    // flash beside the external one. The firmware is then what a host puts into the RAM and starts
+    // there. Nothing: the firmware starts by itself, as one that is resident.
+    std::optional<BootStages::Options> stages = {};
+    // With a resident loader, which starts an application or stays in DFU. Not with stages.
+    std::optional<ResidentLoader::Options> resident = {};
   };
 
   using Outcome = model::Outcome;
@@ -63,6 +76,13 @@ class VirtualBoard {
   std::function<void(bool attached)> on_attach;
 
   NorChip& chip();
+  bool has_stages() const;
+  // Only of a board that has them.
+  BootStages& stages();
+  // Only of a board that has one.
+  ResidentLoader& resident();
+  // Which connector it is seen at now.
+  bool at_second_port() const;
   std::string serial() const;  // as the device reports it
   bool high_speed() const;
   // What the bus saw at enumeration.

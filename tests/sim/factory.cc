@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "loop/sleep.h"
+#include "tests/sim/staged_product.h"
 
 namespace gangd::sim {
 namespace {
@@ -51,7 +52,9 @@ Task<Result<std::unique_ptr<Recipe>>> SimProducts::load(std::string name) {
   if (name != kProduct && !is_other) {
     co_return Error(Code::kNotFound, "there is no product \"{}\"", name);
   }
-  CO_TRY(Product product, parse_product(kProductFile, "tone.toml"));
+  const std::string plain(kProductFile);
+  const std::string text = staged_ ? "verify_as = \"booted\"" + plain + staged_tables() : plain;
+  CO_TRY(Product product, parse_product(text, "tone.toml"));
   if (is_other) {
     product.name = name;
     product.serial->pool = name;
@@ -60,8 +63,11 @@ Task<Result<std::unique_ptr<Recipe>>> SimProducts::load(std::string name) {
   product.incoming_fresh = incoming_fresh_;
   product.serial->from_mes = serials_from_mes_;
   product.serial->ahead = kNumbersAhead;
-  CO_TRY(Image image, Image::make({{"tone.bin", kFlashAddress, SimProducts::image(image_bytes_)}}));
-  co_return Recipe::make(std::move(product), std::move(image), workers_);
+  std::vector<ImagePart> parts = {{"tone.bin", kFlashAddress, SimProducts::image(image_bytes_)}};
+  if (staged_) parts.push_back(staged_boot_part());
+  CO_TRY(Image image, Image::make(std::move(parts)));
+  co_return Recipe::make(std::move(product), std::move(image), workers_,
+                         staged_ ? staged_loader() : ByteVector());
 }
 
 Task<Status> SimFixture::prepare(std::string) {
@@ -70,9 +76,9 @@ Task<Status> SimFixture::prepare(std::string) {
   co_return Status();
 }
 
-void SimFixture::show(const std::string& slot, std::optional<Verdict> verdict) {
-  if (verdict) {
-    lamps[slot] = *verdict;
+void SimFixture::show(const std::string& slot, std::optional<Lamp> lamp) {
+  if (lamp) {
+    lamps[slot] = *lamp;
   } else {
     lamps.erase(slot);
   }
@@ -92,7 +98,7 @@ class Factory::Process final : public Usb {
     CO_TRY(auto connection, co_await bus_.open(arrival));
     const UsbPath path = connection->device().path;
     for (int board = 0; board < factory_.boards(); ++board) {
-      if (factory_.place(board) != path) continue;
+      if (factory_.place(board) != path && factory_.loader_place(board) != path) continue;
       connection = on_bad_line(std::move(connection), factory_.line(board));
     }
     co_return std::make_unique<Connection>(*this, std::move(connection));
@@ -165,8 +171,8 @@ struct Factory::Life {
         mes(factory.mes_),
         fixture(factory.dice_.fork(), factory.options_.jams),
         product_worker(factory.port_.start_workers("products", 1)),
-        products(*product_worker, factory.options_.image_bytes, factory.options_.incoming_fresh,
-                 factory.options_.serials_from_mes),
+        products(*product_worker, factory.options_.image_bytes, factory.options_.staged,
+                 factory.options_.incoming_fresh, factory.options_.serials_from_mes),
         station(factory.loop_, usb, ledger, mes, fixture, products, std::move(config), "0.0.0") {}
 
   Process usb;
@@ -190,9 +196,13 @@ Factory::Factory(Loop& loop, SimPort& port, std::uint64_t seed, Options options)
   for (int board = 0; board < options.boards; ++board) {
     model::VirtualBoard::Options board_options;
     board_options.part = options.part;
+    if (!options.tells_kind) board_options.board.clear();
     board_options.uid[11] = static_cast<std::uint8_t>(board + 1);
     board_options.seed = dice_.next();
-    boards_.push_back(&bus_.add_board(place(board), board_options));
+    if (options.staged) make_staged(board_options, options.two_ports);
+    boards_.push_back(
+        &bus_.add_board(place(board), board_options,
+                        options.two_ports ? std::optional(loader_place(board)) : std::nullopt));
     lines_.push_back(std::make_unique<LineFaults>(
         [this, path = place(board)](std::uint8_t endpoint) { bus_.halt(path, endpoint); }));
   }
@@ -209,6 +219,7 @@ Task<Status> Factory::start() {
   config.fails_are_acknowledged = options_.fails_are_acknowledged;
   for (int board = 0; board < boards(); ++board) {
     config.slots.push_back({.name = slot(board), .path = place(board)});
+    if (options_.two_ports) config.slots.back().loader_path = loader_place(board);
   }
   life_ = std::make_unique<Life>(*this, std::move(config));
   co_return co_await life_->station.start();
@@ -253,11 +264,21 @@ UsbPath Factory::place(int board) const {
   return {"0000:00:14.0", {static_cast<std::uint8_t>(board + 1)}};
 }
 
+UsbPath Factory::loader_place(int board) const {
+  return {"0000:00:15.0", {static_cast<std::uint8_t>(board + 1)}};
+}
+
 bool Factory::holds(int board, const std::string& serial) {
   const ByteVector image = SimProducts::image(options_.image_bytes);
   ByteVector found(image.size());
   chip(board).peek(0, found);
   if (found != image) return false;
+  if (options_.staged) {
+    const ByteVector boot = staged_boot_image();
+    const auto held =
+        stages(board).flash().peek(kBootAddress, static_cast<std::uint32_t>(boot.size()));
+    if (!held || *held != boot) return false;
+  }
   ByteVector field(32, 0xff);
   std::copy(serial.begin(), serial.end(), field.begin());
   found.resize(field.size());
@@ -266,6 +287,11 @@ bool Factory::holds(int board, const std::string& serial) {
 }
 
 bool Factory::is_firm(int board) {
+  if (options_.staged &&
+      !stages(board).flash().firm(kBootAddress,
+                                  static_cast<std::uint32_t>(staged_boot_image().size()))) {
+    return false;
+  }
   return chip(board).firm(0, static_cast<std::uint32_t>(options_.image_bytes)) &&
          chip(board).firm(kSerialAddress - kFlashAddress, 32);
 }

@@ -30,9 +30,11 @@ constexpr std::string_view kProductOfAnotherPool = "tone-b";
 // Two products, made up.
 class SimProducts final : public Products {
  public:
-  SimProducts(Workers& workers, std::size_t image_bytes, bool incoming_fresh, bool serials_from_mes)
+  SimProducts(Workers& workers, std::size_t image_bytes, bool staged, bool incoming_fresh,
+              bool serials_from_mes)
       : workers_(workers),
         image_bytes_(image_bytes),
+        staged_(staged),
         incoming_fresh_(incoming_fresh),
         serials_from_mes_(serials_from_mes) {}
   Task<Result<std::vector<std::string>>> names() override;
@@ -44,6 +46,7 @@ class SimProducts final : public Products {
  private:
   Workers& workers_;
   const std::size_t image_bytes_;
+  const bool staged_;
   const bool incoming_fresh_;
   bool serials_from_mes_;
 };
@@ -53,9 +56,9 @@ class SimFixture final : public Fixture {
  public:
   SimFixture(Prng dice, std::uint64_t jams) : dice_(dice), jams_(jams) {}
   Task<Status> prepare(std::string slot) override;
-  void show(const std::string& slot, std::optional<Verdict> verdict) override;
+  void show(const std::string& slot, std::optional<Lamp> lamp) override;
   // What the lamps of the slots show.
-  std::map<std::string, Verdict> lamps;
+  std::map<std::string, Lamp> lamps;
 
  private:
   Prng dice_;
@@ -74,6 +77,11 @@ class Factory {
     bool serials_from_mes = false;
     std::string_view part = "MX25R6435F";  // of tests/model/parts.toml
     bool fails_are_acknowledged = false;
+    bool tells_kind = true;  // the boards say of which kind they are
+    // Boards start in their ROM, and hold firmware in both memories; or that, and their loader is
+    // seen at a second port.
+    bool staged = false;
+    bool two_ports = false;
   };
 
   Factory(Loop& loop, SimPort& port, std::uint64_t seed, Options options);
@@ -97,6 +105,11 @@ class Factory {
   SimBus& bus() { return bus_; }
   int boards() const { return static_cast<int>(boards_.size()); }
   UsbPath place(int board) const;
+  // Of the second connector, if boards have two.
+  UsbPath loader_place(int board) const;
+  model::BootStages& stages(int board) {
+    return boards_[static_cast<std::size_t>(board)]->stages();
+  }
   std::string slot(int board) const { return std::to_string(board + 1); }
   // What is wrong with the cable of a board.
   LineFaults& line(int board) { return *lines_[static_cast<std::size_t>(board)]; }

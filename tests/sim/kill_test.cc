@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 const Factory::Options kTwoBoards = {.boards = 2, .image_bytes = 3000};
 const Factory::Options kTwoBoardsOfMes = {
     .boards = 2, .image_bytes = 3000, .serials_from_mes = true};
+const Factory::Options kTwoStagedBoards = {.boards = 2, .image_bytes = 3000, .staged = true};
 constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
 class TwoBoardJob {
@@ -49,11 +50,21 @@ class TwoBoardJob {
     first.spawn("job", start_and_wait(false));
     co_await first.join();
     done_ = true;
-    if (killed_) co_await start_and_wait(true);
+    if (killed_) {
+      if (options_.staged) co_await replug();
+      co_await start_and_wait(true);
+    }
     co_await mes_has_all();
     port_.at_each_step({});
     co_await factory.stop();
     check_records();
+  }
+
+  // What a life has loaded into a board's RAM, the next one does not believe.
+  Task<> replug() {
+    for (int board = 0; board < 2; ++board) factory_->bus().unplug(factory_->place(board));
+    (void)co_await sleep_for(2s);
+    for (int board = 0; board < 2; ++board) factory_->bus().plug(factory_->place(board));
   }
 
   bool is_gone(bool again) const { return killed_ && !again; }
@@ -151,12 +162,12 @@ class TwoBoardJob {
   bool done_ = false;
 };
 
-void kill_at_every_await(const Factory::Options& options) {
+void kill_at_awaits(const Factory::Options& options, std::uint64_t stride) {
   TwoBoardJob uncut(kNever, options);
   uncut.run();
   ASSERT_FALSE(testing::Test::HasFailure());
   std::uint64_t kills = 0;
-  for (std::uint64_t n = 0; n < uncut.awaits(); ++n) {
+  for (std::uint64_t n = 0; n < uncut.awaits(); n += stride) {
     SCOPED_TRACE(fmt::format("killed at await {}", n));
     TwoBoardJob job(n, options);
     job.run();
@@ -168,12 +179,17 @@ void kill_at_every_await(const Factory::Options& options) {
 }
 
 TEST(Kill, AtEveryAwaitOfATwoBoardJobLeavesARecordThatIsTrue) {
-  kill_at_every_await(kTwoBoards);
+  kill_at_awaits(kTwoBoards, 1);
 }
 
 // A lease that the MES gave, and nobody wrote down; a report that it has, and nobody remembers.
 TEST(Kill, AtEveryAwaitWithNumbersOfTheMesNoneIsGivenTwiceAndAllIsReported) {
-  kill_at_every_await(kTwoBoardsOfMes);
+  kill_at_awaits(kTwoBoardsOfMes, 1);
+}
+
+// Every so many of them, for their way out of the ROM has a thousand more.
+TEST(Kill, OnTheWayOutOfTheRomLeavesARecordThatIsTrue) {
+  kill_at_awaits(kTwoStagedBoards, 11);
 }
 
 }  // namespace

@@ -32,13 +32,42 @@ constexpr std::uint8_t kClearFeature = 1;
 // A place for a board, and the board that is in it.
 class SimBus::Seat final : public Event {
  public:
-  Seat(SimBus& bus, UsbPath path, const VirtualBoard::Options& options);
+  Seat(SimBus& bus, UsbPath path, std::optional<UsbPath> second,
+       const VirtualBoard::Options& options);
   ~Seat() override {
     bus_.port_.withdraw(*this);
     bus_.port_.withdraw(greeting_);
   }
 
   const UsbPath& path() const { return path_; }
+  // Where a device that comes of it now is seen.
+  const UsbPath& seen_at() const {
+    if (diverted_) return *diverted_;
+    return second_ && board_.at_second_port() ? *second_ : path_;
+  }
+  bool has(const UsbPath& port) const { return port == path_ || port == second_; }
+  // The board runs as long as one of its ports gives it power.
+  void power(const UsbPath& port, bool on) {
+    const std::size_t ports = second_ ? 2 : 1;
+    const bool ran = dark_.size() < ports;
+    if (on) {
+      dark_.erase(port);
+    } else {
+      dark_.insert(port);
+    }
+    const bool runs = dark_.size() < ports;
+    if (ran && !runs) board_.unplug(now());
+    if (!ran && runs) board_.plug(now());
+    run();
+  }
+  void divert(std::optional<UsbPath> other) { diverted_ = std::move(other); }
+  void swap_cables(Seat& other) {
+    std::swap(path_, other.path_);
+    std::swap(second_, other.second_);
+    std::swap(hanging_, other.hanging_);  // these are of the place, too
+    std::swap(diverted_, other.diverted_);
+    std::swap(dark_, other.dark_);
+  }
   VirtualBoard& board() { return board_; }
   bool has_time() const { return has_time_; }
   const std::optional<UsbDevice>& device() const { return device_; }
@@ -88,7 +117,10 @@ class SimBus::Seat final : public Event {
   }
 
   SimBus& bus_;
-  const UsbPath path_;
+  UsbPath path_;
+  std::optional<UsbPath> second_;
+  std::optional<UsbPath> diverted_;
+  std::set<UsbPath> dark_;  // of both, those whose power is switched off
   const bool has_time_;
   VirtualBoard board_;
   model::Time scheduled_ = model::Time::max();
@@ -193,9 +225,11 @@ class SimBus::Transfer : public Leaf, public Event {
   bool ended_ = false;
 };
 
-SimBus::Seat::Seat(SimBus& bus, UsbPath path, const VirtualBoard::Options& options)
+SimBus::Seat::Seat(SimBus& bus, UsbPath path, std::optional<UsbPath> second,
+                   const VirtualBoard::Options& options)
     : bus_(bus),
       path_(std::move(path)),
+      second_(std::move(second)),
       has_time_(options.bus != nullptr),
       board_(options),
       greeting_(*this) {
@@ -376,13 +410,8 @@ Task<Result<std::unique_ptr<UsbConnection>>> SimBus::open(std::uint64_t arrival)
 Task<Status> SimBus::set_port_power(UsbPath port, bool on) {
   CO_TRY_STATUS(co_await sleep_for(prng_.between(10us, 2ms)));
   for (const auto& seat : seats_) {
-    if (seat->path() != port) continue;
-    if (on) {
-      seat->board().plug(seat->now());
-    } else {
-      seat->board().unplug(seat->now());
-    }
-    seat->run();
+    if (!seat->has(port)) continue;
+    seat->power(port, on);
     co_return Status();
   }
   co_return Error(Code::kNotFound, "{}: there is no such port", port.to_string());
@@ -406,14 +435,40 @@ const model::UsbBus& SimBus::time_bus(const std::string& controller, model::UsbB
   return *bus;
 }
 
-VirtualBoard& SimBus::add_board(const UsbPath& path, VirtualBoard::Options options) {
-  const auto bus = buses_.find(path.controller);
-  if (bus != buses_.end()) {
-    CHECK(bus->second->high_speed() == options.high_speed, "{} is another bus", path.to_string());
-    options.bus = bus->second.get();
+VirtualBoard& SimBus::add_board(const UsbPath& path, VirtualBoard::Options options,
+                                std::optional<UsbPath> second) {
+  const auto bus_at = [this](const UsbPath& place) {
+    const auto bus = buses_.find(place.controller);
+    return bus == buses_.end() ? nullptr : bus->second.get();
+  };
+  options.bus = bus_at(second ? *second : path);
+  if (options.bus != nullptr) {
+    CHECK(options.bus->high_speed() == options.high_speed, "{} is another bus", path.to_string());
   }
-  seats_.push_back(std::make_unique<Seat>(*this, path, options));
+  if (options.stages) options.stages->rom.bus = bus_at(path);
+  seats_.push_back(std::make_unique<Seat>(*this, path, std::move(second), options));
   return seats_.back()->board();
+}
+
+void SimBus::swap(const UsbPath& path, const UsbPath& other) {
+  Seat& one = seat_at(path);
+  Seat& two = seat_at(other);
+  std::vector<Seat*> seen;
+  for (Seat* seat : {&one, &two}) {
+    if (!seat->board().attached()) continue;
+    seen.push_back(seat);
+    seat->board().unplug(seat->now());
+    seat->run();
+  }
+  one.swap_cables(two);
+  for (Seat* seat : seen) {
+    seat->board().plug(seat->now());
+    seat->run();
+  }
+}
+
+void SimBus::divert(const UsbPath& path, std::optional<UsbPath> other) {
+  seat_at(path).divert(std::move(other));
 }
 
 void SimBus::plug(const UsbPath& path) {
@@ -459,7 +514,7 @@ void SimBus::appear(Seat& seat) {
   ByteReader fields(descriptor);
   fields.skip(8);
   UsbDevice device;
-  device.path = seat.path();
+  device.path = seat.seen_at();
   device.arrival = ++arrivals_;
   device.vendor = fields.u16_le();
   device.product = fields.u16_le();

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,10 +41,16 @@ class SimBus final : public Usb {
   // packets take none.
   const model::UsbBus& time_bus(const std::string& controller, model::UsbBus::Kind kind);
   void add_hub(const UsbPath& path, std::uint8_t ports);
-  // A board that lies at its port, not plugged in yet.
-  model::VirtualBoard& add_board(const UsbPath& path, model::VirtualBoard::Options options);
+  // A board that lies at its port, not plugged in yet. `second`: the port of its other connector,
+  // if it has stages and those of them have one.
+  model::VirtualBoard& add_board(const UsbPath& path, model::VirtualBoard::Options options,
+                                 std::optional<UsbPath> second = {});
   void plug(const UsbPath& path);
   void unplug(const UsbPath& path);
+  // The cables of two boards are swapped. Those that the bus sees lose their power by that.
+  void swap(const UsbPath& path, const UsbPath& other);
+  // What comes of the board at `path` from now on comes at `other`, where no board is.
+  void divert(const UsbPath& path, std::optional<UsbPath> other);
   // The endpoint is halted, as by a device in trouble; endpoint 0 refuses one transfer.
   void halt(const UsbPath& path, std::uint8_t endpoint);
   // Transfers on the endpoint that begin from now on are never answered, until `on` is false.

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <ranges>
 
+#include "ledger/sound_cells.h"
 #include "loop/offload.h"
 #include "loop/sleep.h"
 
@@ -45,6 +47,29 @@ void follow(LedgerState& state, const Entry& entry) {
   }
 }
 
+void follow_qualification(LedgerState& state, std::map<EventId, std::string>& slots,
+                          const Entry& entry) {
+  const auto end = [&state](EventId id) {
+    std::erase_if(state.qualifications, [id](const auto& open) { return open.id == id; });
+  };
+  if (const auto* began = std::get_if<QualificationStarted>(&entry.event)) {
+    for (const auto& [id, slot] : slots) {
+      if (slot == began->slot) end(id);
+    }
+    slots[entry.id] = began->slot;
+    state.qualifications.push_back({entry.id, {}});
+  }
+  if (const auto* step = std::get_if<QualificationStep>(&entry.event)) {
+    for (OpenQualification& open : state.qualifications) {
+      if (open.id == step->qualification) open.steps.push_back(entry.id);
+    }
+  }
+  if (const auto* qualified = std::get_if<BoardQualified>(&entry.event)) {
+    end(qualified->qualification);
+    state.qualified.push_back(entry.id);
+  }
+}
+
 // What the SQL of the real one asks for, in other words.
 std::vector<FailedAttempt> find_unacknowledged(const std::vector<Entry>& entries) {
   std::map<std::string, EventId> newest;  // attempt of each slot
@@ -70,6 +95,7 @@ std::vector<FailedAttempt> find_unacknowledged(const std::vector<Entry>& entries
 const std::string* request_of(const LedgerEvent& event) {
   if (const auto* seen = std::get_if<AttemptAcknowledged>(&event)) return &seen->request;
   if (const auto* start = std::get_if<JobStarted>(&event)) return &start->request;
+  if (const auto* began = std::get_if<QualificationStarted>(&event)) return &began->request;
   if (const auto* end = std::get_if<JobEnded>(&event)) return &end->request;
   return nullptr;
 }
@@ -130,7 +156,11 @@ Result<LedgerState> SimLedger::open_now(UtcTime now) {
   is_open_ = true;
   if (disk_.entries_.empty()) TRY_STATUS(write({LedgerBegan{station_, key_.public_key()}}, now));
   LedgerState state;
-  for (const Entry& entry : disk_.entries_) follow(state, entry);
+  std::map<EventId, std::string> qualified_slots;
+  for (const Entry& entry : disk_.entries_) {
+    follow(state, entry);
+    follow_qualification(state, qualified_slots, entry);
+  }
   state.unacknowledged = find_unacknowledged(disk_.entries_);
   return state;
 }
@@ -164,7 +194,8 @@ Result<EventId> SimLedger::write(const std::vector<LedgerEvent>& events, UtcTime
   std::uint64_t n = disk_.entries_.size();
   const EventId first = {1, n + 1};
   for (const LedgerEvent& event : events) {
-    const Entry entry = {{1, ++n}, station_, now, event};
+    Entry entry = {{1, ++n}, station_, now, event};
+    sign_qualification(key_, entry);
     // Through the bytes, as on a real disk.
     StoredEvent stored = {entry.id, encode_entry(entry), {}};
     TRY(Entry read, decode_entry(stored.bytes));
@@ -238,6 +269,29 @@ Task<Status> SimLedger::keep_cursor(std::string outbox, EventId cursor) {
   });
 }
 
+Task<Result<bool>> SimLedger::is_sound(std::string uid) {
+  co_return co_await offload(*worker_, [=, this]() -> Result<bool> {
+    std::map<EventId, AttemptEnded> ends;
+    for (const Entry& entry : disk_.entries_) {
+      if (const auto* end = std::get_if<AttemptEnded>(&entry.event)) ends[end->attempt] = *end;
+    }
+    SoundCells cells;
+    for (const Entry& entry : disk_.entries_ | std::views::reverse) {
+      const auto* start = std::get_if<AttemptStarted>(&entry.event);
+      if (start == nullptr || start->uid != uid) continue;
+      AttemptRow attempt;
+      attempt.started = *start;
+      if (const auto end = ends.find(entry.id); end != ends.end()) attempt.end = end->second;
+      const auto job = std::ranges::find(disk_.entries_, start->job, &Entry::id);
+      const auto* of_job =
+          job == disk_.entries_.end() ? nullptr : std::get_if<JobStarted>(&job->event);
+      if (of_job != nullptr) attempt.image_extents = of_job->image_extents;
+      if (!cells.take(attempt)) return false;
+    }
+    return true;
+  });
+}
+
 Task<Result<std::optional<UnitRow>>> SimLedger::unit(std::string uid) {
   co_return co_await offload(*worker_, [=, this]() -> Result<std::optional<UnitRow>> {
     std::optional<UnitRow> unit;
@@ -248,9 +302,12 @@ Task<Result<std::optional<UnitRow>>> SimLedger::unit(std::string uid) {
         ++unit->attempts;
         unit->last_attempt = entry.id;
         unit->last_verdict.reset();
+        unit->last_qualification = {};
         for (const UnitNumber& number : start->numbers) add_number(*unit, number);
       } else if (const auto* end = std::get_if<AttemptEnded>(&entry.event)) {
-        if (unit && end->attempt == unit->last_attempt) unit->last_verdict = end->verdict;
+        if (!unit || end->attempt != unit->last_attempt) continue;
+        unit->last_verdict = end->verdict;
+        unit->last_qualification = end->qualification;
       }
     }
     return unit;

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <map>
 #include <set>
 
 #include "loop/deadline.h"
 #include "loop/sleep.h"
 #include "tests/sim/factory.h"
+#include "tests/sim/quality_person.h"
+#include "tests/sim/staged_troubles.h"
 
 namespace gangd::sim {
 namespace {
@@ -20,6 +23,8 @@ constexpr Duration kAttemptMax = 4min;
 // For all boards to pass once nothing goes wrong any more.
 constexpr Duration kRecoveryMax = 30min;
 constexpr int kReplugsMax = 12;
+// Eight, and those that somebody gets wrong.
+constexpr int kStepsMax = 60;
 
 Factory::Options options_of(Prng& dice) {
   Factory::Options options;
@@ -37,11 +42,21 @@ Factory::Options options_of(Prng& dice) {
   return options;
 }
 
+// Boards begin in their ROM.
+Factory::Options staged_options_of(Prng& dice) {
+  Factory::Options options = options_of(dice);
+  options.staged = true;
+  options.two_ports = dice.chance(300);
+  return options;
+}
+
 class BadDay {
  public:
-  explicit BadDay(World& world)
+  BadDay(World& world, bool is_staged)
       : world_(world),
-        factory_(world.loop(), world.port(), world.dice().next(), options_of(world.dice())),
+        is_staged_(is_staged),
+        factory_(world.loop(), world.port(), world.dice().next(),
+                 is_staged ? staged_options_of(world.dice()) : options_of(world.dice())),
         hands_(world.loop(), "hands") {
     world_.port().at_each_step([this] { check(); });
   }
@@ -91,19 +106,29 @@ class BadDay {
     is_up_ = true;
   }
 
-  Task<> start_job() {
+  // Without slots: in all.
+  Task<> start_job(std::vector<std::string> slots = {}) {
     StartJob order;
+    order.slots = std::move(slots);
     order.request = fmt::format("r-{}", ++requests_);
     order.role = "operator";
     order.product = kProduct;
     auto id = co_await factory_.station().start_job(order);
     // What failed may have happened: the same order again leads to the same job, or to a new one.
-    while (!id && !id.failed_with(Code::kBusy)) {
-      world_.note("no job: {}", id.error().message());
+    // The same may have been ended meanwhile, by a ledger that was mended: then another is ordered.
+    while ((!id && !id.failed_with(Code::kBusy)) || (id && !is_running(*id))) {
+      world_.note("no job: {}", id ? "it has been ended" : id.error().message());
+      if (id) order.request = fmt::format("r-{}", ++requests_);
       (void)co_await sleep_for(3s);
       id = co_await factory_.station().start_job(order);
     }
     if (id) job_ = *id;
+  }
+
+  bool is_running(EventId job) {
+    return std::ranges::any_of(factory_.station().jobs(), [job](const JobView& view) {
+      return view.id == job && view.running;
+    });
   }
 
   Task<> stop_job() {
@@ -144,8 +169,9 @@ class BadDay {
 
   Task<> make_trouble() {
     const int board = any_board();
+    if (is_staged_ && world_.dice().chance(400)) co_return staged_.make(board);
     const std::uint64_t operation = world_.dice().below(60);
-    switch (world_.dice().below(16)) {
+    switch (world_.dice().below(17)) {
       case 0:
         world_.note("board {} is pulled and put back", board);
         hands_.spawn("replug", replug(board));
@@ -202,11 +228,42 @@ class BadDay {
         world_.note("the MES is down for a while");
         hands_.spawn("mes", take_mes_down());
         break;
+      case 15:
+        if (!is_staged_) co_await interrupt_for_qualification(board);
+        break;
       default:
         world_.note("flash operation {} of board {} never ends", operation, board);
         factory_.chip(board).hang_operation(operation);
         break;
     }
+  }
+
+  // --- a person who qualifies a kind of board
+
+  Task<> interrupt_for_qualification(int board) {
+    world_.note("board {} is to be qualified", board);
+    co_await stop_job();
+    co_await qualify(board, static_cast<int>(1 + world_.dice().below(12)));
+    co_await start_job();
+  }
+
+  // Goes on with what was begun in the slot, or begins; gives up after so many tries, as people do.
+  // Whether it came to its end.
+  Task<bool> qualify(int board, int tries) {
+    while (--tries >= 0) {
+      co_await acknowledge(board);
+      const auto view = co_await quality_.step(board);
+      if (!view) {
+        world_.note("no step: {}", view.error().message());
+        (void)co_await sleep_for(3s);
+      } else if (view->qualified != EventId()) {
+        co_return true;
+      } else if (!view->trouble.empty()) {
+        world_.note("the step did not pass: {}", view->trouble);
+        co_await replug(board);  // its power may have failed
+      }
+    }
+    co_return false;
   }
 
   Task<> replug(int board) {
@@ -273,6 +330,29 @@ class BadDay {
         CO_TRY_STATUS(co_await ended(board));
       }
     }
+    if (is_staged_) co_return Status();
+    co_return co_await qualify_a_healthy_board();
+  }
+
+  // From then on its verdicts stand alone.
+  Task<Status> qualify_a_healthy_board() {
+    for (int board = 0; board < factory_.boards(); ++board) {
+      if (worn_.contains(board)) continue;
+      co_await stop_job();
+      const bool is_qualified = co_await qualify(board, kStepsMax);
+      world_.promise(is_qualified, "a healthy board can be qualified");
+      // The others would begin anew, and be at work when the day ends.
+      co_await start_job({factory_.slot(board)});
+      factory_.bus().unplug(place(board));
+      (void)co_await sleep_for(1s);
+      factory_.bus().plug(place(board));
+      CO_TRY_STATUS(co_await ended(board));
+      const SlotView slot = view(board);
+      const bool is_unqualified_pass = slot.outcome && slot.outcome->verdict == Verdict::kPass &&
+                                       slot.outcome->qualification == EventId();
+      world_.promise(!is_unqualified_pass, "what is qualified is not UNQUALIFIED");
+      break;
+    }
     co_return Status();
   }
 
@@ -314,7 +394,7 @@ class BadDay {
     const auto lamp = lamps.find(slot.name);
     world_.promise(slot.outcome.has_value() == (slot.state == SlotState::kEnded) &&
                        slot.outcome.has_value() == (lamp != lamps.end()) &&
-                       (!slot.outcome || lamp->second == slot.outcome->verdict),
+                       (!slot.outcome || lamp->second.verdict == slot.outcome->verdict),
                    "a verdict is shown of the board that is there, and its lamp agrees");
     if (!slot.outcome || !shown_.insert(slot.outcome->event).second) return;
     const AttemptOutcome& outcome = *slot.outcome;
@@ -324,12 +404,39 @@ class BadDay {
     world_.promise(
         ended != nullptr && ended->verdict == outcome.verdict && ended->attempt == outcome.attempt,
         "a verdict is shown when it is durable");
+    check_qualification(*ended, outcome, lamp->second.is_qualified);
     if (outcome.verdict != Verdict::kPass) return;
+    board = board_with(outcome.uid);  // boards may have been swapped
     world_.promise(
         outcome.numbers.size() == 1 && factory_.holds(board, outcome.numbers.front().value),
         "PASS only if the chip holds the right bytes");
     world_.promise(worn_.contains(board) || factory_.is_firm(board),
                    "PASS only on cells that were erased to the end");
+  }
+
+  // What stands beside the verdict is what the record says: a kind of board is qualified by an
+  // event before, for all of its key, and from the first attempt on that began behind that.
+  void check_qualification(const AttemptEnded& ended, const AttemptOutcome& outcome,
+                           bool lamp_is_qualified) {
+    EventId in_force;
+    EventId before_start;
+    for (const Entry& entry : factory_.disk().entries()) {
+      if (entry.id == outcome.event) break;
+      const auto* qualified = std::get_if<BoardQualified>(&entry.event);
+      if (qualified == nullptr || qualified->key() != outcome.key || !outcome.key.is_whole()) {
+        continue;
+      }
+      in_force = entry.id;
+      if (entry.id < outcome.attempt) before_start = entry.id;
+    }
+    world_.promise(ended.qualification == outcome.qualification && ended.key() == outcome.key &&
+                       lamp_is_qualified == (outcome.qualification != EventId()) &&
+                       outcome.qualification <= in_force && before_start <= outcome.qualification,
+                   "no surface shows a verdict without its qualification");
+    qualified_shown_ += outcome.qualification == EventId() ? 0 : 1;
+  }
+  static int board_with(const std::string& uid) {  // its last byte is a number from 1
+    return static_cast<int>(std::strtol(uid.substr(uid.size() - 2).c_str(), nullptr, 16)) - 1;
   }
 
   void check_fail_stands(int board, const SlotView& slot) {
@@ -363,8 +470,15 @@ class BadDay {
     return ends;
   }
 
+  bool is_at_work() {
+    return std::ranges::any_of(factory_.station().slots(), [](const SlotView& slot) {
+      return slot.state == SlotState::kRunning || slot.state == SlotState::kRecording;
+    });
+  }
+
+  // What ends when the day does, it hears of in the station's next life.
   Task<Status> mes_has_all() {
-    while (factory_.mes().told().size() < ends_on_record().size()) {
+    while (is_at_work() || factory_.mes().told().size() < ends_on_record().size()) {
       CO_TRY_STATUS(co_await sleep_for(1s));
     }
     co_return Status();
@@ -421,6 +535,7 @@ class BadDay {
   }
 
   World& world_;
+  const bool is_staged_;
   Factory factory_;
   Scope hands_;
   EventId job_;
@@ -428,15 +543,23 @@ class BadDay {
   bool is_up_ = false;
   bool is_disk_well_ = true;
   std::set<EventId> shown_;
+  std::uint64_t qualified_shown_ = 0;  // verdicts without UNQUALIFIED beside them
   std::map<int, Instant> running_since_;
   std::map<int, std::optional<EventId>> unseen_;  // attempts that failed and nobody has seen
   std::set<int> worn_;
+  StagedTroubles staged_{world_, factory_, hands_};
+  QualityPerson quality_{world_, factory_};
 };
 
 }  // namespace
 
 Task<> run_station(World& world) {
-  BadDay day(world);
+  BadDay day(world, false);
+  co_await day.run();
+}
+
+Task<> run_staged(World& world) {
+  BadDay day(world, true);
   co_await day.run();
 }
 

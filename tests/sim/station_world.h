@@ -8,5 +8,7 @@ namespace gangd::sim {
 // jam, the MES refuses, the disk is slow and full, jobs are stopped, and gangd is killed. Then all
 // that ends, and every board must pass.
 Task<> run_station(World& world);
+// The same with boards that start in their ROM.
+Task<> run_staged(World& world);
 
 }  // namespace gangd::sim

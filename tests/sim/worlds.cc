@@ -8,6 +8,7 @@ namespace gangd::sim {
 const std::vector<WorldKind>& world_kinds() {
   static const std::vector<WorldKind> kKinds = {
       {"station", run_station, true},
+      {"staged", run_staged, true},
       {"denials", run_denials, true},
       {"planted-order", run_planted_order, false},
       {"planted-promise", run_planted_promise, false},

@@ -5,6 +5,7 @@ import fnmatch
 import rules_code
 import rules_docs
 import rules_files
+import rules_headers
 import rules_layers
 import rules_text
 
@@ -13,6 +14,7 @@ RULES = {
     "layers-include": rules_layers.layers_include,
     "layers-link": rules_layers.layers_link,
     "restricted-header": rules_layers.restricted_header,
+    "precompiled": rules_headers.precompiled,
     "injected": rules_code.injected,
     "order": rules_code.order,
     "names": rules_code.names,

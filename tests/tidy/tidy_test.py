@@ -81,6 +81,19 @@ CASES = [
           "daemon/station/a.cc": "#include <vector>\n#include <grpcpp/grpcpp.h>\n"},
          [("daemon/station/a.cc", 2), ("daemon/usb/usb.h", 1)]),
 
+    Case("precompiled", "a header is included here, or by what is included",
+         {"daemon/base/a.h": "#include <vector>\nstd::vector<int> a;\n",
+          "daemon/base/a.cc": '#include "base/a.h"\nstd::vector<int> b;  // std::string\n',
+          "tests/unit/a_test.cc": "#include <gtest/gtest.h>\nTEST(A, B) {}\n",
+          "daemon/precompiled.cmake": "set(X <vector> <fmt/format.h>) # <not_a_header>\n"}),
+    Case("precompiled", "it is not, or nobody knows what is in it",
+         {"daemon/base/a.h": "#include <string>\n\nstd::vector<int> a;\nstd::vector<int> b;\n",
+          "daemon/base/a.cc": '#include "base/a.h"\nstd::vector<int> b;\nstd::string c;\n',
+          "tests/unit/a_test.cc": '#include "b.h"\nTEST(A, B) {}\n',
+          "proto/CMakeLists.txt": "gangd_headers(a\n  HEADERS <new_thing>)\n"},
+         [("daemon/base/a.cc", 2), ("daemon/base/a.h", 3), ("proto/CMakeLists.txt", 2),
+          ("tests/unit/a_test.cc", 2)]),
+
     Case("injected", "the port may, and text and names of ours only look like it",
          {"daemon/loop/epoll_port.cc": "auto t = std::chrono::steady_clock::now();\n",
           "daemon/base/a.cc": '// throw\nlog("getenv()", 10\'000, R"(rand()")");\nport.random();\n'

@@ -2,6 +2,7 @@
 // firmware's core in virtual time, and by libusb over the rig.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -136,6 +137,11 @@ class XfpHost {
   Task<> send_bytes(ByteVector bytes) {
     EXPECT_TRUE(co_await usb().bulk_out(endpoints_.out, std::move(bytes)));
   }
+  // A session of the test's own making.
+  Task<> hello_raw(std::uint32_t session) {
+    co_await send_raw(session, 0, XFP_HELLO, {});
+    EXPECT_EQ(co_await next_status(), XFP_OK);
+  }
   // The status of the next frame that comes, whatever session it is of.
   Task<std::uint8_t> next_status() {
     const auto frame = co_await with_timeout(kPatience, usb().bulk_in(endpoints_.in, XFP_ROOM));
@@ -229,6 +235,7 @@ Task<> a_status_is_answered_while_a_job_runs(Rack& rack) {
 Task<> a_damaged_frame_ends_the_session(Rack& rack) {
   const auto host = co_await XfpHost::open(rack);
   if (!host) co_return;
+  co_await host->hello_raw(1);
   co_await host->send_raw(1, 1, XFP_WRITE, pattern(2, 64), true);
   EXPECT_EQ(co_await host->next_status(), XFP_LOST);
   // Deaf: what follows is not executed and not answered, until a new session.
@@ -241,11 +248,11 @@ Task<> a_frame_out_of_sequence_ends_the_session(Rack& rack) {
   const auto host = co_await XfpHost::open(rack);
   if (!host) co_return;
   EXPECT_EQ((co_await host->erase(kFlash, 4096, XFP_ERASE_ALL)).state, XFP_JOB_DONE);
-  EXPECT_TRUE(co_await host->link.hello());
+  co_await host->hello_raw(2);
   // Lost: number 1. Repeated: number 0 of another kind. Both say so, and nothing is written.
   co_await host->send_raw(2, 2, XFP_WRITE, ByteVector(16, 0));
   EXPECT_EQ(co_await host->next_status(), XFP_LOST);
-  EXPECT_TRUE(co_await host->link.hello());
+  co_await host->hello_raw(3);
   co_await host->send_raw(3, 0, XFP_WRITE, ByteVector(16, 0));
   EXPECT_EQ(co_await host->next_status(), XFP_LOST);
   EXPECT_TRUE(co_await host->link.hello());
@@ -256,6 +263,7 @@ Task<> frames_of_an_old_session_are_not_heard(Rack& rack) {
   const auto host = co_await XfpHost::open(rack);
   if (!host) co_return;
   EXPECT_EQ((co_await host->erase(kFlash, 4096, XFP_ERASE_ALL)).state, XFP_JOB_DONE);
+  co_await host->hello_raw(1);
   EXPECT_TRUE(co_await host->link.hello());
   co_await host->send_raw(1, 1, XFP_WRITE, ByteVector(16, 0));
   EXPECT_EQ(co_await host->read(kFlash, 16), ByteVector(16, 0xff));
@@ -345,6 +353,27 @@ Task<> the_whole_buffer_can_be_in_flight(Rack& rack) {
   }
 }
 
+// The host says which answers it can do without, and gets those that tell of a failure all the
+// same.
+Task<> what_is_to_be_quiet_is_answered_if_it_fails(Rack& rack) {
+  const auto host = co_await XfpHost::open(rack);
+  if (!host) co_return;
+  EXPECT_EQ((co_await host->erase(kFlash, kBlock, XFP_ERASE_ALL)).state, XFP_JOB_DONE);
+  const ByteVector bytes = pattern(6, 100);
+  XfpLink::Request write = XfpHost::write_of(kFlash, bytes);
+  write.is_quiet = true;
+  EXPECT_TRUE(co_await host->link.transmit(host->link.frame_of(write)));
+  (void)co_await sleep_for(100ms);  // the chip is done, and nothing waits
+  const auto answer = co_await host->link.call({.op = XFP_READ, .address = kFlash, .span = 100});
+  EXPECT_TRUE(answer) << (answer ? "" : answer.error().message());
+  if (!answer) co_return;
+  EXPECT_EQ(answer->op, XFP_READ);
+  EXPECT_EQ(answer->written, bytes.size());
+  EXPECT_EQ(answer->payload, bytes);
+  write.address = kFlash - 1;
+  EXPECT_TRUE((co_await host->link.call(write)).failed_with(Code::kDevice));
+}
+
 Task<> what_is_packed_arrives_as_it_was(Rack& rack) {
   const auto host = co_await XfpHost::open(rack);
   if (!host) co_return;
@@ -387,7 +416,8 @@ Task<> what_a_wire_was_offered_is_sent_in_place_of_the_bytes(Rack& rack) {
   ByteVector block = {0xf0, 241};
   block.resize(2 + 256, 0x42);
   const PackedPieces offered = {{kFlash + 512, 256, block}};
-  (*wire)->offer(offered);
+  std::optional<bool> is_faster_packed;
+  (*wire)->offer(offered, is_faster_packed);
   EXPECT_TRUE(co_await (*wire)->write(kFlash, bytes, progress));
   std::fill(bytes.begin() + 512, bytes.end(), 0x42);
   EXPECT_EQ((co_await (*wire)->read_back(kFlash, bytes.size(), progress)).value(), sha256(bytes));
@@ -478,6 +508,7 @@ constexpr std::array kCases = {
     UsbCase{"ANewSessionWaitsForWhatTheChipDoes", a_new_session_waits_for_what_the_chip_does},
     UsbCase{"WhatCannotBeIsRefusedAndTheNextWorks", what_cannot_be_is_refused_and_the_next_works},
     UsbCase{"TheWholeBufferCanBeInFlight", the_whole_buffer_can_be_in_flight},
+    UsbCase{"WhatIsToBeQuietIsAnsweredIfItFails", what_is_to_be_quiet_is_answered_if_it_fails},
     UsbCase{"WhatIsPackedArrivesAsItWas", what_is_packed_arrives_as_it_was},
     UsbCase{"WhatAWireWasOfferedIsSentInPlaceOfTheBytes",
             what_a_wire_was_offered_is_sent_in_place_of_the_bytes},

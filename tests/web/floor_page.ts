@@ -26,11 +26,12 @@ export async function openBrowser(): Promise<Browser> {
 interface Watched {
   heard: number;
   silences: number[];
+  isHeldUp: boolean; // by axe-core, which has the page's only thread for a second and more
 }
 
 // Notes when the page heard something last, and how long after that it called itself stale.
 function watchSilence(): void {
-  const watched: Watched = { heard: performance.now(), silences: [] };
+  const watched: Watched = { heard: performance.now(), silences: [], isHeldUp: false };
   Object.assign(window, { watched });
   const Original = window.EventSource;
   class Watching extends Original {
@@ -44,7 +45,7 @@ function watchSilence(): void {
     let was = "false";
     new MutationObserver(() => {
       const now = document.querySelector("[data-fresh]")?.getAttribute("data-fresh") ?? was;
-      if (was === "true" && now === "false") {
+      if (was === "true" && now === "false" && !watched.isHeldUp) {
         watched.silences.push(performance.now() - watched.heard);
       }
       was = now;
@@ -56,11 +57,17 @@ function watchSilence(): void {
 export async function seriousFaults(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
   const violations = await page.evaluate(async () => {
+    const watched = (window as unknown as { watched?: Watched }).watched;
+    if (watched !== undefined) watched.isHeldUp = true;
     const axe = (window as unknown as { axe: typeof import("axe-core") }).axe;
-    return (await axe.run()).violations.map((each) => ({
+    const found = (await axe.run()).violations.map((each) => ({
       impact: each.impact ?? "",
       text: `${each.id}: ${each.nodes.map((node) => node.html).join(" ")}`,
     }));
+    // What was due meanwhile comes first.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    if (watched !== undefined) watched.isHeldUp = false;
+    return found;
   });
   return violations
     .filter((each) => each.impact === "serious" || each.impact === "critical")
@@ -97,10 +104,6 @@ export class FloorPage {
 
   tile(slot: number): ReturnType<Page["locator"]> {
     return this.page.locator(`[data-slot="${slot}"]`);
-  }
-
-  look(slot: number): Promise<string | null> {
-    return this.tile(slot).getAttribute("data-look");
   }
 
   async shows(slot: number, look: string): Promise<void> {

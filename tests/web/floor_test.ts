@@ -8,7 +8,7 @@ import type { Browser } from "playwright-core";
 
 import { FloorPage, openBrowser } from "./floor_page.js";
 import { lookAtAll } from "./grey.js";
-import { Line, rack } from "./line.js";
+import { Line, rack, until } from "./line.js";
 
 const STALE_MS_MAX = 2000;
 const BLOCK_BYTES = 64 * 1024;
@@ -48,10 +48,12 @@ function plugSlowBoard(slot: number): void {
 
 // Each of the ledger's verdicts, once, in its order.
 async function listsAllVerdicts(): Promise<void> {
-  const listed = (await floor.verdicts()).reverse();
   const by_number = (a: string, b: string): number =>
     Number(a.split("-")[1]) - Number(b.split("-")[1]);
-  assert.deepEqual(listed, line.verdicts().sort(by_number));
+  const recorded = line.verdicts().sort(by_number);
+  const listed = async (): Promise<string[]> => (await floor.verdicts()).reverse();
+  await until(async () => (await listed()).length >= recorded.length, "the page lists them all");
+  assert.deepEqual(await listed(), recorded);
 }
 
 test("the demo's job is seen from its boards to their verdicts", async () => {
@@ -59,6 +61,14 @@ test("the demo's job is seen from its boards to their verdicts", async () => {
   await floor.isFresh(true);
   assert.match((await floor.tile(1).textContent()) ?? "", /TN00000\d/);
   await listsAllVerdicts();
+});
+
+test("no verdict stands without UNQUALIFIED: nobody has qualified these boards", async () => {
+  const tiles = await floor.page.locator('.tile[data-look="pass"]').count();
+  assert.ok(tiles > 0);
+  assert.equal(await floor.page.locator('.tile[data-look="pass"] .unqualified').count(), tiles);
+  const lines = await floor.page.locator(".verdicts li").count();
+  assert.equal(await floor.page.locator(".verdicts li .unqualified").count(), lines);
 });
 
 test("slots lie as in the fixture", async () => {
@@ -106,7 +116,7 @@ test("a board pulled in mid-flight FAILs, and that stays until somebody has seen
   await floor.tile(2).locator(".hint", { hasText: "another board" }).waitFor();
   await floor.screenshot("fail");
   assert.deepEqual(await floor.seriousFaults(), []);
-  assert.equal(await floor.look(2), "fail");
+  await floor.shows(2, "fail");
   assert.deepEqual(line.events("attempt_acknowledged"), []);
   await floor.tile(2).getByRole("button", { name: /I have seen this FAIL/ }).click();
   await floor.shows(2, "pass");
@@ -129,8 +139,11 @@ test("a gangd that hangs makes the page stale, and nothing on it looks like PASS
 test("a gangd that is killed makes the page stale; it recovers with nothing missed", async () => {
   rack("unplug", port(3));
   await floor.shows(3, "empty");
+  const begun = line.events("attempt_started").length;
   plugSlowBoard(3);
   await floor.shows(3, "running");
+  // A board is at work before it has said who it is, and only then its attempt is on record.
+  await until(() => line.events("attempt_started").length > begun, "the attempt is on record");
   await line.kill();
   await floor.isFresh(false);
   assert.equal(await floor.page.locator('[data-look="pass"]').count(), 0);

@@ -12,8 +12,9 @@ interface Pair {
 
 function slot(index: number, state: string, verdict?: string): Record<string, unknown> {
   const outcome = {
-    id: "1-1", slot: "1", uid: "", numbers: [], verdict, code: "", reason: "", step: "",
-    duration_us: 1, expected: [], measured: [], proof: "", ended_event: "1-2",
+    id: "1-1", slot: "1", uid: "", numbers: [], verdict, code: "",
+    qualification: "UNQUALIFIED", reason: "", step: "", duration_us: 1,
+    expected: [], measured: [], proof: "", ended_event: "1-2",
   };
   return {
     name: `${index + 1}`, path: "", state, hint: "", job: "", attempt: "", uid: "", numbers: [],

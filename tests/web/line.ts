@@ -1,6 +1,6 @@
 // The demo's line, from outside: its rack, its gangd, and what gangctl says of it.
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -37,6 +37,15 @@ interface Event {
   epoch: number;
   n: number;
   type: string;
+}
+
+// Of a process that may have ended.
+function commandOf(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch {
+    return [];
+  }
 }
 
 export class Line {
@@ -108,9 +117,7 @@ export class Line {
     if (this.gangd?.pid !== undefined) return this.gangd.pid;
     const own = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
     for (const pid of own) {
-      const file = `/proc/${pid}/cmdline`;
-      if (!existsSync(file)) continue;
-      const words = readFileSync(file, "utf8").split("\0");
+      const words = commandOf(pid);
       if (words[0]?.endsWith("/gangd") && words[2]?.startsWith(this.folder)) return Number(pid);
     }
     throw new Error(`no gangd runs: ${this.said}`);

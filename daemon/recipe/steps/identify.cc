@@ -31,6 +31,32 @@ Status check_fit(const Unit& unit) {
   return {};
 }
 
+// It is no use to find out when all is written.
+Status check_boots(const Unit& unit) {
+  if (!unit.product.verify_as_booted) return {};
+  const bool boots = std::ranges::any_of(unit.parts, [&unit](const UnitPart& part) {
+    return unit.wire->boots_from(part.extent.address);
+  });
+  if (boots) return {};
+  return Error(Code::kUnsupported,
+               "the product wants verify_as = \"booted\", and nothing of it lies in a flash that "
+               "this board can read with the clock and in the mode of its application: is its "
+               "loader an older one, or has its board.c no boot_hz?");
+}
+
+// The product wants more than what is read back.
+Status check_measures(const Unit& unit) {
+  const Verify verify = unit.product.verify;
+  const bool demands = verify == Verify::kDevice || verify == Verify::kBoth;
+  if (!demands || unit.wire->measures()) return {};
+  return Error(Code::kUnsupported,
+               "the product wants verify = \"{}\", and this board cannot hash what it holds ({}): "
+               "give it a loader of ours, or let the product have verify = \"best\" or "
+               "\"readback\"",
+               verify == Verify::kBoth ? "both" : "device",
+               unit.wire->protocol() == "xfp" ? "its loader says so" : "it has DfuSe only");
+}
+
 void add_image(Unit& unit) {
   for (std::size_t i = 0; i < unit.image.parts().size(); ++i) {
     unit.parts.push_back(
@@ -44,14 +70,31 @@ void add_serial(Unit& unit, const ProductSerial& serial, std::string_view text) 
       {serial.extent(text), unit.serial_field, block_digests(serial.address, unit.serial_field)});
 }
 
+// What is written of a part: its bytes, and behind them what the memory's last unit of writing
+// lacks.
+Result<WorkPlan::Piece> piece_of(Unit& unit, const UnitPart& part) {
+  const std::uint32_t write_unit = unit.wire->write_unit(part.extent.address);
+  const std::size_t excess = part.bytes.size() % write_unit;
+  if (part.extent.address % write_unit != 0) {
+    return Error(Code::kInvalid,
+                 "{} begins at 0x{:08x}: this memory is written in units of {} bytes",
+                 part.extent.name, part.extent.address, write_unit);
+  }
+  if (excess == 0) return WorkPlan::Piece{part.extent.address, part.bytes};
+  ByteVector padded(part.bytes.begin(), part.bytes.end());
+  padded.resize(padded.size() + write_unit - excess, 0xff);
+  unit.padded.push_back(std::move(padded));
+  return WorkPlan::Piece{part.extent.address, unit.padded.back()};
+}
+
 // What the device holds is asked for only where it may be trusted: digests of cells that do not
 // hold would be right today.
 Task<Status> plan(Unit& unit, Cells cells) {
   std::vector<PlannedPart> parts;
   for (const UnitPart& part : unit.parts) {
     PlannedPart planned;
-    planned.piece = {part.extent.address, part.bytes};
-    if (cells == Cells::kSound && unit.wire->measures()) {
+    CO_TRY(planned.piece, piece_of(unit, part));
+    if (cells == Cells::kSound && unit.wire->compares()) {
       planned.wanted = part.digests;
       CO_TRY(planned.held, co_await unit.wire->digests(part.extent.address, part.extent.size));
     }
@@ -66,9 +109,13 @@ Task<Status> plan(Unit& unit, Cells cells) {
 
 Task<Status> IdentifyStep::run(Unit& unit) const {
   unit.record.progress(verb(), 0, 0);
-  CO_TRY(unit.wire, co_await open_wire(unit.connection));
+  if (unit.wire == nullptr) {
+    CO_TRY(unit.wire, co_await open_wire(*unit.connection));
+  }
   add_image(unit);
   CO_TRY_STATUS(check_fit(unit));
+  CO_TRY_STATUS(check_measures(unit));
+  CO_TRY_STATUS(check_boots(unit));
   CO_TRY(const BegunUnit begun, co_await unit.record.begin(unit.wire->uid()));
   unit.erase = begun.cells == Cells::kUnknown ? Erase::kAll : Erase::kNotBlank;
   unit.nonce = begun.nonce;

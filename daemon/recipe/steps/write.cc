@@ -1,3 +1,4 @@
+#include "image/image.h"
 #include "loop/scope.h"
 #include "loop/this_loop.h"
 #include "recipe/packing.h"
@@ -25,9 +26,10 @@ Task<Status> write(Unit& unit, Progress progress) {
 
 Task<Status> WriteStep::run(Unit& unit) const {
   const Progress progress = unit.progress_of(verb(), unit.plan.bytes_to_write());
+  unit.wire->know(unit.image.sums());
   Scope packing(co_await ThisLoop(), "packing");
   if (unit.wire->packed_max() > 0 && !unit.plan.write.empty()) {
-    unit.wire->offer(unit.packing.pieces());
+    unit.wire->offer(unit.packing.pieces(), unit.packing.is_faster_for(unit.wire->kind()));
     packing.spawn("pack", pack(unit));
   }
   Status status = co_await write(unit, progress);

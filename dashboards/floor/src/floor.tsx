@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 
 import type { Floor } from "./feed";
 import { Shape } from "./look";
-import { serials, type Job, type LedgerEvent, type Slot } from "./station";
+import { beside, serials, type Job, type LedgerEvent, type Slot } from "./station";
 import { Tile } from "./tile";
 
 const VERDICTS_SHOWN = 50;
@@ -19,6 +19,7 @@ function JobLine({ job }: { job: Job }): JSX.Element {
     <p class="job">
       Job {job.id}: <strong>{job.product}</strong> {job.running ? "runs" : job.reason} ·{" "}
       {job.passed} passed, {job.failed} failed, {job.unknown} unknown
+      {job.passed_unqualified > 0 && `; of those that passed, ${job.passed_unqualified} UNQUALIFIED`}
     </p>
   );
 }
@@ -32,6 +33,9 @@ function VerdictLine({ event }: { event: LedgerEvent }): JSX.Element | null {
     <li data-token={event.token} data-attempt={attempt.id} data-verdict={attempt.verdict}>
       <Shape look={look} />
       <strong>{attempt.verdict}</strong>
+      {beside(attempt.qualification) !== "" && (
+        <strong class="unqualified">{beside(attempt.qualification)}</strong>
+      )}
       <span>slot {attempt.slot}</span>
       <a href={`#/units/${encodeURIComponent(attempt.uid)}`}>
         {serials(attempt.numbers) || attempt.uid || "no UID"}

@@ -15,18 +15,31 @@ export interface Extent {
   sha256: string;
 }
 
+// Of which kind a board is, as it tells.
+export interface BoardKey {
+  chip: string;
+  board: string;
+  flashes: string[];
+  loader: string;
+}
+
+export const UNQUALIFIED = "UNQUALIFIED";
+
 export interface Outcome {
   id: string;
   slot: string;
   uid: string;
   numbers: UnitNumber[];
   verdict: Verdict;
+  qualification: string; // the event that qualified this kind of board, or UNQUALIFIED
+  key: BoardKey;
   code: string;
   reason: string;
   step: string;
   duration_us: number;
   expected: Extent[];
   measured: Extent[];
+  measured_as_booted: Extent[]; // once more, as the application that runs from it will read it
   proof: string;
   ended_event: string;
 }
@@ -65,6 +78,7 @@ export interface Job {
   running: boolean;
   reason: string;
   passed: number;
+  passed_unqualified: number;
   failed: number;
   unknown: number;
 }
@@ -88,12 +102,19 @@ export interface Unit {
   last_attempt: string;
   attempts: number;
   last_verdict?: Verdict;
+  last_qualification?: string;
 }
 
 export interface LedgerEvent {
   token: string;
   record: { at: string; type: string };
   attempt?: Attempt;
+}
+
+// What stands beside a verdict. Whatever gangd does not say to be qualified, is not.
+export function beside(qualification: string | undefined): string {
+  const is_qualified = qualification !== undefined && /^\d+-\d+$/.test(qualification);
+  return is_qualified ? "" : UNQUALIFIED;
 }
 
 export function serials(numbers: UnitNumber[]): string {

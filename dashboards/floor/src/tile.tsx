@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 
 import { advice } from "./advice";
 import { lookOf, Shape, WORDS } from "./look";
-import { seconds, serials, type Outcome, type Slot } from "./station";
+import { beside, seconds, serials, type Outcome, type Slot } from "./station";
 
 // Before so much is known of a step, a guess would jump about.
 const GUESS_AFTER_MS = 400;
@@ -74,6 +74,16 @@ function Acknowledge({ slot }: { slot: Slot }): JSX.Element {
   );
 }
 
+function Beside({ outcome }: { outcome: Outcome }): JSX.Element | null {
+  const words = beside(outcome.qualification);
+  if (words === "") return null;
+  return (
+    <strong class="unqualified" title="Nobody has qualified this kind of board with this loader">
+      {words}
+    </strong>
+  );
+}
+
 function Ended({ slot, outcome }: { slot: Slot; outcome: Outcome }): JSX.Element {
   return (
     <div class="ended">
@@ -99,6 +109,7 @@ export function Tile({ slot, fresh }: { slot: Slot; fresh: boolean }): JSX.Eleme
         </h2>
         <Shape look={look} />
         <strong class="word">{WORDS[look]}</strong>
+        {fresh && slot.outcome && <Beside outcome={slot.outcome} />}
       </header>
       {fresh && (
         <div class="facts">

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { JSX } from "preact";
 
 import { Shape, type Look } from "./look";
-import { seconds, serials, type Attempt, type Extent, type Unit, type Verdict } from "./station";
+import { beside, seconds, serials, type Attempt, type Extent, type Unit, type Verdict } from "./station";
 
 interface Found {
   units: Unit[];
@@ -42,22 +42,35 @@ function useAnswer<T>(path: string | null): { answer: T | null; trouble: string 
   return state;
 }
 
-function VerdictMark({ verdict }: { verdict: Verdict | undefined }): JSX.Element {
+interface Judged {
+  verdict: Verdict | undefined;
+  qualification: string | undefined;
+}
+
+function VerdictMark({ verdict, qualification }: Judged): JSX.Element {
+  const words = verdict === undefined ? "" : beside(qualification);
   const looks: Record<Verdict, Look> = { PASS: "pass", FAIL: "fail", UNKNOWN: "unknown" };
   const look = verdict === undefined ? "running" : looks[verdict];
   return (
     <span class={`mark ${look}`}>
       <Shape look={look} />
       <strong>{verdict ?? "RUNNING"}</strong>
+      {words !== "" && <strong class="unqualified">{words}</strong>}
     </span>
   );
 }
 
 function ExtentRow({ meant, attempt }: { meant: Extent; attempt: Attempt }): JSX.Element {
-  const measured = attempt.measured?.find(
-    (each) => each.name === meant.name && each.address === meant.address && each.size === meant.size,
-  );
-  const same = measured?.sha256 === meant.sha256;
+  const among = (extents?: Extent[]): Extent | undefined =>
+    extents?.find(
+      (each) =>
+        each.name === meant.name && each.address === meant.address && each.size === meant.size,
+    );
+  const measured = among(attempt.measured);
+  const booted = among(attempt.measured_as_booted);
+  const is = (extent?: Extent): "same" | "other" =>
+    extent?.sha256 === meant.sha256 ? "same" : "other";
+  const same = is(measured) === "same" && (booted === undefined || is(booted) === "same");
   return (
     <tr>
       <th scope="row">{meant.name}</th>
@@ -65,7 +78,8 @@ function ExtentRow({ meant, attempt }: { meant: Extent; attempt: Attempt }): JSX
       <td class="figure">{meant.size}</td>
       <td class="hash">
         <span>{meant.sha256}</span>
-        <span class={same ? "same" : "other"}>{measured?.sha256 ?? "not measured"}</span>
+        <span class={is(measured)}>{measured?.sha256 ?? "not measured"}</span>
+        {booted && <span class={is(booted)}>{booted.sha256} as the application reads it</span>}
       </td>
       <td>{same ? "= same" : "≠ NOT THE SAME"}</td>
     </tr>
@@ -78,17 +92,33 @@ const PROOFS: Record<string, string> = {
   both: "the device, and gangd from what it read back",
 };
 
+function KindLine({ attempt }: { attempt: Attempt }): JSX.Element | null {
+  const key = attempt.key;
+  if (!key) return null;
+  return (
+    <p>
+      Board {key.board || "not told"} · chip {key.chip || "not told"} · flash{" "}
+      {key.flashes.join(" ") || "not told"} ·{" "}
+      {beside(attempt.qualification) === ""
+        ? `qualified by ${attempt.qualification}`
+        : "nobody has qualified this kind with this loader"}
+    </p>
+  );
+}
+
 function AttemptPart({ attempt }: { attempt: Attempt }): JSX.Element {
   return (
     <section class="attempt" aria-labelledby={`attempt-${attempt.id}`}>
       <h3 id={`attempt-${attempt.id}`}>
-        <VerdictMark verdict={attempt.verdict} /> attempt {attempt.id}
+        <VerdictMark verdict={attempt.verdict} qualification={attempt.qualification} /> attempt{" "}
+        {attempt.id}
       </h3>
       <p>
         {new Date(attempt.started_at).toLocaleString()} · slot {attempt.slot} · job {attempt.job} (
         {attempt.product})
         {attempt.duration_us !== undefined && ` · ${seconds(attempt.duration_us)}`}
       </p>
+      <KindLine attempt={attempt} />
       {attempt.reason && <p class="reason">{attempt.reason}</p>}
       {attempt.proof && <p>Measured by {PROOFS[attempt.proof] ?? attempt.proof}.</p>}
       <table>
@@ -121,7 +151,8 @@ function UnitPart({ uid }: { uid: string }): JSX.Element {
   return (
     <article class="unit" aria-labelledby="unit-title">
       <h2 id="unit-title">
-        {serials(unit.numbers) || "no serial"} <VerdictMark verdict={unit.last_verdict} />
+        {serials(unit.numbers) || "no serial"}{" "}
+        <VerdictMark verdict={unit.last_verdict} qualification={unit.last_qualification} />
       </h2>
       <p>
         UID {unit.uid} · {unit.attempts} {unit.attempts === 1 ? "attempt" : "attempts"}
@@ -161,7 +192,7 @@ function FoundList({ query }: { query: string }): JSX.Element {
       <ul class="units">
         {answer.units.map((unit) => (
           <li key={unit.uid}>
-            <VerdictMark verdict={unit.last_verdict} />
+            <VerdictMark verdict={unit.last_verdict} qualification={unit.last_qualification} />
             <a href={`#/units/${encodeURIComponent(unit.uid)}`}>
               {serials(unit.numbers) || unit.uid}
             </a>

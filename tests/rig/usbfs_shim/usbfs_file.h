@@ -91,6 +91,7 @@ class UsbfsFile {
 
   void pump();
   bool receive(void* space, std::size_t size, std::size_t& got);
+  ssize_t receive_some(void* space, std::size_t size);
   void finish_reply();
   void lose();
   Request* take(std::uint32_t sequence);
@@ -121,6 +122,10 @@ class UsbfsFile {
   std::uint32_t configuration_ = 0;
   int alternates_[32];  // of the interfaces that this file has claimed, or kNotClaimed
   Queue flying_, done_;
+  // What was received and is not looked at yet: answers are short, and several come at once.
+  std::uint8_t inbox_[4096];
+  std::size_t inbox_at_ = 0, inbox_size_ = 0;
+  bool drained_ = false;  // since the last time that there was nothing to reap, all was received
   // The message that is being received: its head, then its data.
   Header header_;
   std::size_t header_got_ = 0;

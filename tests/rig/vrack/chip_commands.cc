@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <span>
@@ -127,13 +128,72 @@ constexpr Command kCommands[] = {
     {"hang-chip", 1, at_operation<&NorChip::hang_operation>},
     {"weaken", 2, weaken},
     {"protect", 1, on_or_off<&NorChip::protect>},
+    {"hold-registers", 1, on_or_off<&NorChip::hold_registers>},
     {"slow", 1, on_or_off<&NorChip::be_slow>},
     {"power-up-in", 1, power_up_in},
     {"blank-sfdp", 0, blank_sfdp},
     {"leave-in-continuous-read", 0, leave_in_continuous_read},
 };
 
+// --- of a board that starts in its ROM
+
+using Board = model::VirtualBoard;
+
+Answer peek_internal(Board& board, Arguments arguments) {
+  TRY(const auto address, number(arguments[0]));
+  TRY(const auto size, number(arguments[1]));
+  using Flash = model::InternalFlash;
+  if (address < Flash::kAddress || address - Flash::kAddress + size > Flash::kSize) {
+    return Error(Code::kInvalid, "the internal flash has {} bytes at {:#x}", Flash::kSize,
+                 Flash::kAddress);
+  }
+  const auto bytes = board.stages().flash().peek(static_cast<std::uint32_t>(address),
+                                                 static_cast<std::uint32_t>(size));
+  return bytes ? to_hex(*bytes) : "broken";
+}
+
+Answer start_fault(Board& board, Arguments arguments) {
+  const auto fault = model::find_start_fault(arguments[0]);
+  if (!fault) return Error(Code::kInvalid, "no fault '{}'", arguments[0]);
+  board.stages().set_start_fault(*fault);
+  return "";
+}
+
+Answer application(Board& board, Arguments) {
+  const auto& address = board.stages().application();
+  return address ? fmt::format("{:#x}", *address) : "none";
+}
+
+struct StageCommand {
+  std::string_view name;
+  std::size_t arguments;
+  Answer (*run)(Board&, Arguments);
+};
+
+constexpr StageCommand kStageCommands[] = {
+    {"peek-internal", 2, peek_internal},
+    {"start-fault", 1, start_fault},
+    {"application", 0, application},
+};
+
 }  // namespace
+
+bool is_stage_command(const std::vector<std::string>& words) {
+  return std::ranges::any_of(kStageCommands,
+                             [&words](const auto& each) { return each.name == words.front(); });
+}
+
+Answer run_stage_command(Board& board, const std::vector<std::string>& words) {
+  const Arguments arguments = Arguments(words).subspan(1);
+  const auto command = std::ranges::find(kStageCommands, words.front(), &StageCommand::name);
+  if (!board.has_stages()) {
+    return Error(Code::kInvalid, "{} is for boards of a rack with --rom", words.front());
+  }
+  if (arguments.size() != command->arguments) {
+    return Error(Code::kInvalid, "{} takes {} arguments", command->name, command->arguments);
+  }
+  return command->run(board, arguments);
+}
 
 Answer run_chip_command(NorChip& chip, const std::vector<std::string>& words) {
   const Arguments arguments = Arguments(words).subspan(1);

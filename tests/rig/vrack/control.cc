@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -138,6 +139,7 @@ std::string Control::list() const {
       json += fmt::format(",\"bus\":{},\"device\":{},\"id\":\"{:04x}:{:04x}\",\"serial\":{}",
                           device->bus(), device->number(), identity.vendor(), identity.product_id(),
                           quoted(identity.serial));
+      json += fmt::format(",\"mbit\":{}", place->port().high_speed() ? 480 : 12);
     } else if (!place->failure().empty()) {
       json += fmt::format(",\"failure\":{}", quoted(place->failure()));
     }

@@ -27,7 +27,6 @@ DeviceSession::DeviceSession(Rack::Place& place, SocketStream& stream, UrbTable:
       pipe_(pipe),
       answers_(answers),
       urbs_(device_, stream, answer) {
-  if (pipe_ >= 0) stream_.on_sent = [this] { drain_pipe(); };
   place_.attach_user(*this);
 }
 
@@ -37,6 +36,8 @@ DeviceSession::~DeviceSession() {
 }
 
 Task<void> DeviceSession::run() {
+  // Not before: the program fills the pipe when it has what was sent to open the file.
+  if (pipe_ >= 0) stream_.on_sent = [this] { drain_pipe(); };
   (void)co_await serve();
   (void)co_await shielded(kLeaveTimeout, leave());
   unlink();

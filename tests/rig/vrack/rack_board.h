@@ -1,6 +1,6 @@
-// RackBoard: a board as vrack sees it, from its USB connector. Two kinds: VirtualRackBoard, which
-// is the firmware that ships on chip models, and EchoBoard, whose behaviour a test of the rig
-// foresees.
+// RackBoard: a board as vrack sees it, from its USB connector. Three kinds: VirtualRackBoard, which
+// is the firmware that ships on chip models, EmuRackBoard, which runs real ARM images, and
+// EchoBoard, whose behaviour a test of the rig foresees.
 #pragma once
 
 #include <array>
@@ -50,6 +50,8 @@ class RackBoard {
   virtual void unplug(BoardTime now) = 0;
   virtual bool attached() const = 0;
   virtual bool high_speed() const = 0;
+  // The connector of a board that is seen at another one when it gets power.
+  virtual bool is_second_connector() const { return false; }
 
   virtual void submit(Transfer& transfer, BoardTime now) = 0;
   virtual void cancel(Transfer& transfer, BoardTime now) = 0;

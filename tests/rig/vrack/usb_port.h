@@ -68,6 +68,7 @@ class UsbPort final : private RackBoard::Host, private Timer {
   bool powered() const { return powered_; }
   bool attached() const { return powered_ && board_->attached(); }
   bool high_speed() const { return board_->high_speed(); }
+  bool is_second_connector() const { return board_->is_second_connector(); }
   // How often a device has appeared: two looks with the same number see the same one.
   std::uint64_t arrivals() const { return arrivals_; }
 

@@ -1,5 +1,7 @@
 #include "base/bytes.h"
 
+#include <gtest/gtest.h>
+
 namespace gangd {
 namespace {
 

@@ -1,5 +1,7 @@
 #include "base/check.h"
 
+#include <gtest/gtest.h>
+
 namespace gangd {
 namespace {
 

@@ -1,5 +1,7 @@
 #include "base/crc32c.h"
 
+#include <gtest/gtest.h>
+
 #include <numeric>
 
 namespace gangd {
@@ -16,6 +18,16 @@ TEST(Crc32c, HasTheValuesOfRfc3720) {
   EXPECT_EQ(crc32c(bytes), 0x46dd794eu);
   EXPECT_EQ(crc32c(as_bytes("123456789")), 0xe3069283u);
   EXPECT_EQ(crc32c({}), 0u);
+}
+
+TEST(Crc32c, OfTwoRunsIsThatOfBoth) {
+  ByteVector bytes(70'000);
+  std::iota(bytes.begin(), bytes.end(), std::uint8_t{3});
+  const ByteView view(bytes);
+  for (const std::size_t cut : {0U, 1U, 7U, 4096U, 65'535U, 65'536U, 69'999U, 70'000U}) {
+    const std::uint32_t rest = crc32c(view.subspan(cut));
+    EXPECT_EQ(crc32c_joined(crc32c(view.first(cut)), rest, bytes.size() - cut), crc32c(bytes));
+  }
 }
 
 // Eight bytes at a time, then the rest: every way to cut must give the same.

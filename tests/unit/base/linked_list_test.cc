@@ -1,5 +1,7 @@
 #include "base/linked_list.h"
 
+#include <gtest/gtest.h>
+
 #include <memory>
 #include <vector>
 

@@ -1,5 +1,7 @@
 #include "base/result.h"
 
+#include <gtest/gtest.h>
+
 #include <memory>
 
 namespace gangd {

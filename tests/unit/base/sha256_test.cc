@@ -1,5 +1,7 @@
 #include "base/sha256.h"
 
+#include <gtest/gtest.h>
+
 namespace gangd {
 namespace {
 

@@ -33,6 +33,9 @@ Board::Board(const Options& options) : usb(device.usb, options.high_speed) {
       .uid = {0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0xfe, 0xdc, 0xba, options.serial},
       .program = nullptr,
       .program_size = 0,
+      .chip = 0x10000fff,
+      .board = "board",
+      .start_nonce = nullptr,
       .high_speed = options.high_speed,
       .leave = options.can_leave ? &leave_ : nullptr};
   usb.on_complete = [this](const Transfer& transfer) { ended_ |= transfer.endpoint == 0; };

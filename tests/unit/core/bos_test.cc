@@ -1,8 +1,11 @@
 #include "target_fw/core/bos.h"
 
+#include <gtest/gtest.h>
+
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "target_fw/xfp.h"
 #include "tests/unit/core/board.h"

@@ -1,5 +1,7 @@
 #include "target_fw/core/descriptors.h"
 
+#include <gtest/gtest.h>
+
 #include <set>
 #include <string>
 

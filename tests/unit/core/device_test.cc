@@ -1,6 +1,7 @@
 #include "target_fw/core/device.h"
 
 #include <fmt/core.h>
+#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <deque>

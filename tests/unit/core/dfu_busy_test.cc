@@ -1,5 +1,7 @@
 // Time: what the chip still does when nobody waits for it, leaving, and beginning anew.
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <functional>
 #include <initializer_list>

@@ -2,6 +2,8 @@
 // independent restatement of a program's behaviour, so that a change of the core that breaks one of
 // them is seen without a board.
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <array>
 #include <functional>

@@ -1,5 +1,7 @@
 // What must hold whatever the host does.
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <string>
 

@@ -2,6 +2,8 @@
 // subsection a state), with the two differences that the core states: GETSTATUS and GETSTATE are
 // answered in dfuDNBUSY, dfuMANIFEST and dfuMANIFEST-WAIT-RESET.
 
+#include <gtest/gtest.h>
+
 #include <string>
 
 #include "tests/unit/core/board.h"

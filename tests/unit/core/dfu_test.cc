@@ -1,8 +1,11 @@
 #include "target_fw/core/dfu.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <array>
 #include <span>
+#include <utility>
 
 #include "tests/unit/core/board.h"
 
@@ -297,6 +300,22 @@ TEST(Dfu, AnUploadOfAWholeNumberOfBlocksEndsWithAnEmptyOne) {
 }
 
 // A host that reads 64 bytes a block still finds block 3 at 4096: the stride is wTransferSize.
+// Read back to verify, out of a chip that is not in the state that it should be in.
+TEST(Dfu, WhatIsReadBackComesOutOfTheCells) {
+  Board board;
+  ASSERT_EQ(board.write_block(2, pattern(1, 4096)).state, DFU_DNLOAD_IDLE);
+  ASSERT_EQ(board.request(DFU_ABORT), Outcome::kDone);
+  board.memories[0].reads_wrong = true;
+  EXPECT_EQ(board.upload(2, 4096).bytes, pattern(1, 4096));
+  EXPECT_EQ(board.upload(3, 4096).bytes, Bytes(4096, 0xff));
+  EXPECT_EQ(board.memories[0].restarts, 1) << "once is enough";
+  ASSERT_EQ(board.request(DFU_ABORT), Outcome::kDone);
+  ASSERT_EQ(board.erase(0x90000000).state, DFU_DNLOAD_IDLE);
+  ASSERT_EQ(board.request(DFU_ABORT), Outcome::kDone);
+  board.memories[0].reads_wrong = true;
+  EXPECT_EQ(board.upload(2, 4096).bytes, Bytes(4096, 0xff));
+}
+
 TEST(Dfu, TheStrideOfAnUploadIsNotItsLength) {
   Board board;
   board.memories[0].bytes = pattern(6, kSize);

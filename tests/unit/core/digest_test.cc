@@ -1,4 +1,7 @@
 // What the device computes, the host must compute the same, or every unit fails.
+#include <gtest/gtest.h>
+
+#include <algorithm>
 #include <cstring>
 #include <string>
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace gangd::model {
 namespace {
@@ -15,7 +16,12 @@ FakeMemory& of(void* self) {
 }  // namespace
 
 FakeMemory::FakeMemory(const Options& options, const std::uint64_t& now_us)
-    : bytes(options.geometry.size, 0xff), options_(options), now_us_(now_us) {}
+    : bytes(options.geometry.size, 0xff), options_(options), now_us_(now_us) {
+  const memory_geometry& geometry = options_.geometry;
+  if (geometry.erase_size / geometry.erase_min > MEMORY_PARTS_MAX) {
+    complaints.push_back("a block has too many smallest ones");
+  }
+}
 
 memory FakeMemory::as_memory() {
   memory result{};
@@ -60,7 +66,12 @@ memory FakeMemory::as_memory() {
     const BegunRead& begun = of(self).begun_read_;
     return of(self).read(begun.address, begun.to, begun.size);
   };
-  result.restart = [](void*) { return DFU_OK; };
+  result.restart = [](void* self) {
+    if (of(self).busy_) of(self).complaints.push_back("restart while an operation runs");
+    of(self).reads_wrong = false;
+    ++of(self).restarts;
+    return DFU_OK;
+  };
   result.erase_ms = [](void* self, std::uint32_t) { return of(self).options_.erase_ms; };
   result.erase_all_ms = [](void* self) { return of(self).options_.erase_all_ms; };
   result.write_ms = [](void* self, std::uint32_t) { return of(self).options_.write_ms; };
@@ -124,14 +135,23 @@ void FakeMemory::apply() {
   for (std::uint32_t i = 0; i < size_; ++i) bytes[offset_ + i] &= source_[i];
 }
 
+bool FakeMemory::is_worked_on(std::uint32_t address, std::uint32_t size) const {
+  const memory_geometry& geometry = options_.geometry;
+  if (!busy_ || !contains(address, size) || size == 0) return busy_;
+  const std::uint32_t from = address - geometry.address;
+  return from / geometry.bank_size <= (offset_ + size_ - 1) / geometry.bank_size &&
+         offset_ / geometry.bank_size <= (from + size - 1) / geometry.bank_size;
+}
+
 dfu_status FakeMemory::read(std::uint32_t address, std::uint8_t* to, std::uint32_t size) {
-  if (busy_) complaints.push_back("read while an operation runs");
+  if (is_worked_on(address, size)) complaints.push_back("read while an operation runs");
   if (!options_.readable) complaints.push_back("read of what is not readable");
   if (!contains(address, size) || size > 4096) {
     complaints.push_back(fmt::format("read {:#x} {}: outside", address, size));
     return DFU_ERR_ADDRESS;
   }
   std::copy_n(bytes.begin() + (address - options_.geometry.address), size, to);
+  for (std::uint32_t i = 0; reads_wrong && i < size; ++i) to[i] ^= 0x40;
   return read_outcome;
 }
 

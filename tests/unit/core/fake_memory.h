@@ -45,6 +45,9 @@ class FakeMemory {
   // What each of the next operations ends with; DFU_OK when there is no more.
   std::deque<dfu_status> outcomes;
   dfu_status read_outcome = DFU_OK;
+  // A chip in a state in which it reads wrong, until it is restarted.
+  bool reads_wrong = false;
+  int restarts = 0;
   std::vector<std::string> complaints;
 
   bool busy() const { return busy_; }
@@ -57,6 +60,8 @@ class FakeMemory {
   dfu_status read(std::uint32_t address, std::uint8_t* to, std::uint32_t size);
   void apply();
   bool contains(std::uint32_t address, std::uint32_t size) const;
+  // Of a bank in which an operation runs.
+  bool is_worked_on(std::uint32_t address, std::uint32_t size) const;
 
   struct BegunRead {
     std::uint32_t address = 0;

@@ -1,5 +1,7 @@
 #include "target_fw/core/read_ahead.h"
 
+#include <gtest/gtest.h>
+
 #include "tests/unit/core/fake_memory.h"
 #include "tests/unit/core/pattern.h"
 

@@ -1,7 +1,10 @@
 #include "target_fw/core/usb_device.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/model/virtual_usb.h"

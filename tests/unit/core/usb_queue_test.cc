@@ -1,6 +1,9 @@
 #include "target_fw/core/usb_queue.h"
 
+#include <gtest/gtest.h>
+
 #include <atomic>
+#include <cstdint>
 #include <thread>
 
 namespace gangd::model {

@@ -1,5 +1,7 @@
 #include "tests/model/virtual_usb.h"
 
+#include <gtest/gtest.h>
+
 namespace gangd::model {
 namespace {
 

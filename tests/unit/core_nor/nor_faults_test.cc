@@ -103,14 +103,44 @@ TEST_P(NorFaulty, AChipAtItsMaximaIsNotCutOff) {
   EXPECT_EQ(bench.erase_all(), DFU_OK);
 }
 
-TEST_P(NorFaulty, AProtectedChipIsReportedBeforeAnythingIsSent) {
+// As a tester or the program in the field may leave it: a loader that could not write would be of
+// no use.
+TEST_P(NorFaulty, ProtectionThatStandsInTheWayIsLifted) {
+  if (bench.nor.traits->protected_bits == 0) GTEST_SKIP() << "bits that no table tells of";
   bench.chip.protect(true);
-  EXPECT_EQ(bench.erase(0), DFU_ERR_WRITE);
-  EXPECT_EQ(bench.erase_all(), DFU_ERR_WRITE);
-  EXPECT_EQ(bench.write(0, {1}), DFU_ERR_WRITE);
-  EXPECT_LT(taken(), 1ms);
+  EXPECT_EQ(bench.erase(0), DFU_OK);
+  EXPECT_EQ(bench.write(0, {1}), DFU_OK);
+  EXPECT_EQ(bench.peek(0, 1), Bytes{1});
+  bench.chip.protect(true);
+  EXPECT_EQ(bench.write(1, {2}), DFU_OK);
+  bench.chip.protect(true);
+  EXPECT_EQ(bench.erase_all(), DFU_OK);
+  EXPECT_EQ(bench.peek(0, 2), Bytes(2, 0xff));
+}
+
+// Lifted by nobody who has nothing to write.
+TEST_P(NorFaulty, ProtectionStaysWhileOnlyReading) {
+  bench.chip.protect(true);
+  (void)bench.read(0, 16);
+  ASSERT_EQ(bench.nor.memory.restart(bench.nor.memory.self), DFU_OK);
+  bench.chip.hold_registers(true);
+  EXPECT_NE(bench.write(0, {1}), DFU_OK);
+}
+
+// Its write-protect pin holds the bits.
+TEST_P(NorFaulty, AChipThatStaysProtectedIsReportedAndNotTouched) {
+  if (bench.nor.traits->protected_bits == 0) GTEST_SKIP() << "bits that no table tells of";
+  bench.chip.protect(true);
+  bench.chip.hold_registers(true);
+  // An MX25R is not found again: out of its low-power mode leads only the register that is held.
+  const dfu_status refusal =
+      bench.nor.family == NOR_FAMILY_MACRONIX_LOW_POWER ? DFU_ERR_VENDOR : DFU_ERR_WRITE;
+  EXPECT_EQ(bench.erase(0), refusal);
+  EXPECT_EQ(bench.erase_all(), refusal);
+  EXPECT_EQ(bench.write(0, {1}), refusal);
   EXPECT_EQ(bench.chip.operations(), 0u);
   bench.chip.protect(false);
+  bench.chip.hold_registers(false);
   EXPECT_EQ(bench.write(0, {1}), DFU_OK);
 }
 
@@ -197,6 +227,32 @@ TEST(NorFaults, AnotherChipThanBeforeIsNotWritten) {
   EXPECT_EQ(bench.chip.operations(), 0u);
   part.jedec_id = {0xc2, 0x28, 0x17};
   EXPECT_EQ(bench.write(0, {1}), DFU_OK);
+}
+
+// A reading of SFDP that was disturbed: blocks of other sizes, another size of the whole.
+TEST(NorFaults, WhatSfdpSaysLaterChangesNothing) {
+  Part part = *find_part("MX25R6435F");
+  Bench bench({.part = "MX25R6435F", .lanes = 4}, part);
+  ASSERT_EQ(bench.start(), DFU_OK);
+  bench.chip.poke(0, Bytes(65536, 0));
+  part.sfdp = find_part("MT25QL512ABB")->sfdp;
+  ASSERT_EQ(bench.nor.memory.restart(bench.nor.memory.self), DFU_OK);
+  EXPECT_EQ(bench.nor.part.size, part.size);
+  EXPECT_EQ(bench.erase(0), DFU_OK);
+  EXPECT_EQ(bench.peek(0, 65536), Bytes(65536, 0xff));
+  EXPECT_EQ(bench.write(0, noise(600)), DFU_OK);
+  EXPECT_EQ(bench.read(0, 600), noise(600));
+}
+
+// As chips of several dies do that share their pins in turn. Done at once, it would be believed.
+TEST_P(NorFaulty, AChipThatIgnoresAChipEraseIsReported) {
+  bench.chip.ignore_chip_erase();
+  EXPECT_EQ(bench.erase_all(), DFU_ERR_ERASE);
+  EXPECT_LT(taken(), 1s);
+  EXPECT_EQ(bench.erase(0), DFU_OK);
+  EXPECT_EQ(bench.write(0, noise(300)), DFU_OK);
+  EXPECT_EQ(bench.read(0, 300), noise(300));
+  EXPECT_EQ(bench.complaints(), "");
 }
 
 TEST_P(NorFaulty, ABrokenControllerIsReported) {

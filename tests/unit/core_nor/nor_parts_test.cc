@@ -61,6 +61,27 @@ TEST(Nor, AnMx25rIsTakenToItsHighPerformance) {
   EXPECT_EQ(bench.complaints(), "");
 }
 
+// The core tells 32 parts of a block apart; a host plans by the smallest that there is.
+TEST(Nor, BlocksThatAreTooSmallAreLeftOut) {
+  Part part = *find_part("MX25R6435F");
+  Bytes sfdp(part.sfdp.begin(), part.sfdp.end());
+  const Bytes types = {0x0c, 0x20, 0x0f, 0x52, 0x10, 0xd8};  // dwords 8 and 9: 4, 32 and 64 KiB
+  const auto at = std::ranges::search(sfdp, types);
+  ASSERT_FALSE(at.empty());
+  at.front() = 8;  // 256 bytes
+  part.sfdp = sfdp;
+  Bench bench({.part = "MX25R6435F", .lanes = 4}, part);
+  ASSERT_EQ(bench.start(), DFU_OK);
+  EXPECT_EQ(bench.nor.memory.geometry.erase_size, 64u << 10);
+  EXPECT_EQ(bench.nor.memory.geometry.erase_min, 32u << 10);
+  bench.chip.poke(0, Bytes(65536, 0));
+  EXPECT_EQ(bench.erase(32768, 32768), DFU_OK);
+  EXPECT_EQ(bench.erased, 32u << 10);
+  EXPECT_EQ(bench.peek(32767, 2), (Bytes{0, 0xff}));
+  EXPECT_EQ(bench.nor.memory.erase_ms(bench.nor.memory.self, 65536),
+            bench.nor.part.erase_types[1].typical_ms);
+}
+
 // Every size doubles, and a DFU host reads the layout.
 TEST(Nor, TwoDiesAreOneMemoryOfDoubleBlocks) {
   Bench bench({.part = "MT25TL01G"});

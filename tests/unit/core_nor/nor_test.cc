@@ -231,6 +231,37 @@ TEST_P(NorWays, ReadsWhileTheCallerDoesSomethingElse) {
 }
 
 // A page of ones takes as long as any other, and changes nothing.
+TEST_P(NorWays, ReadsAsTheApplicationWill) {
+  BenchOptions options = GetParam().options;
+  EXPECT_EQ(options.boot_hz, 0u);
+  Bench without(options);
+  ASSERT_EQ(without.start(), DFU_OK);
+  EXPECT_EQ(without.nor.memory.as_booted, nullptr);
+  options.boot_hz = 30'000'000;
+  Bench bench(options);
+  ASSERT_EQ(bench.start(), DFU_OK);
+  const memory* const booted = bench.nor.memory.as_booted;
+  ASSERT_NE(booted, nullptr);
+  const Bytes bytes = noise(5000);
+  bench.chip.poke(4321, bytes);
+  // By commands the lines are too slow, and the other way round.
+  bench.chip.garble_reads_above(40'000'000);
+  Bytes found(bytes.size());
+  EXPECT_EQ(booted->read(booted->self, kBase + 4321, found.data(), 4096), DFU_OK);
+  booted->begin_read(booted->self, kBase + 4321 + 4096, found.data() + 4096, 5000 - 4096);
+  EXPECT_EQ(booted->end_read(booted->self), DFU_OK);
+  EXPECT_EQ(found, bytes);
+  EXPECT_EQ(bench.reads_mapped, 2u);
+  EXPECT_NE(bench.read(4321, 4096), Bytes(bytes.begin(), bytes.begin() + 4096));
+  bench.controller_broken = true;
+  EXPECT_EQ(booted->read(booted->self, kBase, found.data(), 16), DFU_ERR_VENDOR);
+  bench.controller_broken = false;
+  EXPECT_EQ(booted->read(booted->self, kBase + 4321, found.data(), 4096), DFU_OK)
+      << "it is found again";
+  EXPECT_TRUE(std::equal(found.begin(), found.begin() + 4096, bytes.begin()));
+  EXPECT_EQ(bench.complaints(), "");
+}
+
 TEST_P(NorWays, LeavesOutWhatIsBlank) {
   Bench bench(GetParam().options);
   ASSERT_EQ(bench.start(), DFU_OK);

@@ -163,6 +163,52 @@ TEST_P(LedgerTest, AUnitIsTheSumOfItsAttempts) {
   });
 }
 
+// A cut in one product's image, which another product's PASS does not make good.
+TEST_P(LedgerTest, AUnitIsSoundWhenAllThatWasLeftHalfDoneWasDoneAnew) {
+  live([](Ledger& ledger, Loop&) -> Task<> {
+    (void)co_await ledger.open();
+    constexpr std::uint32_t kAt = 0x9000'0000;
+    const auto job = [&ledger](std::uint32_t address, std::uint64_t size) -> Task<EventId> {
+      JobStarted started = job_started("");
+      started.image_extents = {{"a.bin", address, size, digest_of("a")}};
+      co_return *co_await ledger.append({started});
+    };
+    // Its bytes_found_blank is `blank`; measured is what it was to write, in two halves.
+    const auto attempt = [&ledger](EventId job_id, Verdict verdict, std::vector<Extent> measured,
+                                   std::uint64_t blank = 0) -> Task<> {
+      AttemptStarted started = attempt_started(job_id, "aa", 7);
+      started.unit_extents.clear();
+      AttemptEnded end = attempt_ended(*co_await ledger.append({started}), verdict);
+      end.measured = std::move(measured);
+      end.bytes_found_same = 0;
+      end.bytes_found_blank = blank;
+      (void)co_await ledger.append({end});
+    };
+    const auto is_sound = [&ledger]() -> Task<bool> { co_return *co_await ledger.is_sound("aa"); };
+    const Extent first = {"a.bin", kAt, 4000, {}};
+    const Extent second = {"b.bin", kAt + 4000, 4000, {}};
+    const Extent other = {"c.bin", kAt + 8000, 4000, {}};
+    const EventId large = co_await job(kAt, 8000);
+    const EventId elsewhere = co_await job(other.address, other.size);
+    EXPECT_TRUE(co_await is_sound());
+    co_await attempt(large, Verdict::kPass, {first, second}, 4096);
+    EXPECT_TRUE(co_await is_sound());
+    co_await attempt(large, Verdict::kFail, {});
+    EXPECT_FALSE(co_await is_sound());
+    co_await attempt(elsewhere, Verdict::kPass, {other});
+    EXPECT_FALSE(co_await is_sound());
+    co_await attempt(large, Verdict::kPass, {second, first}, 4096);
+    EXPECT_FALSE(co_await is_sound()) << "it believed what seemed to be blank";
+    co_await attempt(large, Verdict::kPass, {second, first});
+    EXPECT_TRUE(co_await is_sound());
+    co_await attempt(large, Verdict::kUnknown, {});
+    co_await attempt(large, Verdict::kPass, {first});
+    EXPECT_FALSE(co_await is_sound()) << "a smaller image";
+    co_await attempt(elsewhere, Verdict::kPass, {second});
+    EXPECT_TRUE(co_await is_sound()) << "piece by piece";
+  });
+}
+
 TEST_P(LedgerTest, ARequestLeadsToItsEventInEveryLife) {
   live([](Ledger& ledger, Loop&) -> Task<> {
     (void)co_await ledger.open();

@@ -73,7 +73,29 @@ inline std::vector<LedgerEvent> sample_events() {
           JobEnded{{1, 2}, "", "gangd", "interrupted"},
           JobEnded{{1, 2}, "s-1", "quality", "stopped", "CN=anna,O=line-1"},
           AccessDenied{"auditor", "CN=leo", "gang.v1.Jobs/StartJob", "not for auditor", 3},
-          SerialsLeased{"tone", "tone/1/1", 100, 50}};
+          SerialsLeased{"tone", "tone/1/1", 100, 50},
+          QualificationStarted{"q-1", "quality", "", "Anna", "tone", digest_of("tone.toml"), "1"},
+          QualificationStep{{1, 2}, "program", false, "no board", "", "quality", ""},
+          QualificationStep{{1, 2},
+                            "dump",
+                            true,
+                            "",
+                            "as it is",
+                            "quality",
+                            "CN=anna",
+                            {1, 3},
+                            {extent_named("tone.bin")}},
+          BoardQualified{{1, 2},
+                         "0x10036485",
+                         "board",
+                         {"c2853a"},
+                         digest_of("loader").hex(),
+                         "aa",
+                         1,
+                         "Anna",
+                         "quality",
+                         "",
+                         ""}};
 }
 
 inline Entry sample_entry(LedgerEvent event) {

@@ -1,5 +1,6 @@
 #include "loop/async_log.h"
 
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <array>

@@ -1,6 +1,8 @@
 // Cancellation is an answer that every wait gives, never a frame that vanishes.
 #include "loop/context.h"
 
+#include <gtest/gtest.h>
+
 #include "loop/deadline.h"
 #include "loop/scope.h"
 #include "loop/sleep.h"

@@ -1,5 +1,7 @@
 #include "loop/deadline.h"
 
+#include <gtest/gtest.h>
+
 #include "loop/scope.h"
 #include "loop/sleep.h"
 #include "tests/unit/loop/simulated.h"

@@ -1,5 +1,6 @@
 #include "loop/epoll_port.h"
 
+#include <gtest/gtest.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 

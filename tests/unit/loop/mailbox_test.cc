@@ -1,5 +1,7 @@
 #include "loop/mailbox.h"
 
+#include <gtest/gtest.h>
+
 #include <thread>
 #include <vector>
 

@@ -1,5 +1,7 @@
 #include "loop/offload.h"
 
+#include <gtest/gtest.h>
+
 #include <atomic>
 #include <memory>
 #include <thread>

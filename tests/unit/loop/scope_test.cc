@@ -1,5 +1,7 @@
 #include "loop/scope.h"
 
+#include <gtest/gtest.h>
+
 #include "loop/deadline.h"
 #include "loop/sleep.h"
 #include "tests/unit/loop/simulated.h"

@@ -1,5 +1,7 @@
 #include "loop/signal.h"
 
+#include <gtest/gtest.h>
+
 #include "loop/deadline.h"
 #include "loop/scope.h"
 #include "loop/sleep.h"

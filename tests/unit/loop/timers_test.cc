@@ -1,7 +1,10 @@
 #include "loop/timers.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "tests/sim/prng.h"

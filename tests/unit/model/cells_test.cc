@@ -1,5 +1,7 @@
 #include "tests/model/cells.h"
 
+#include <gtest/gtest.h>
+
 #include <bit>
 #include <vector>
 

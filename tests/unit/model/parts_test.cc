@@ -1,5 +1,7 @@
 #include "tests/model/parts.h"
 
+#include <gtest/gtest.h>
+
 #include <set>
 #include <string>
 

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "target_fw/core/crc32c.h"
 #include "target_fw/xfp.h"

@@ -66,6 +66,20 @@ TEST(Product, ItsNumbersMayBeTheMess) {
       << "the MES says where its pool begins";
 }
 
+TEST(Product, SaysHowItsFlashIsReadWhenItIsMeasured) {
+  EXPECT_FALSE(parse_product(kTone, "t")->verify_as_booted);
+  EXPECT_EQ(parse_product(kTone, "t")->verify, Verify::kBest);
+  EXPECT_EQ(parse_product(with("[usb]", "verify = \"device\"\n[usb]"), "t")->verify,
+            Verify::kDevice);
+  EXPECT_TRUE(parse_product(with("[usb]", "verify_as = \"booted\"\n[usb]"), "t")->verify_as_booted);
+  EXPECT_NE(
+      fault(with("[usb]", "verify_as = \"boot\"\n[usb]")).find("\"programmed\" or \"booted\""),
+      std::string::npos);
+  EXPECT_NE(fault(with("[usb]", "verify = \"readback\"\nverify_as = \"booted\"\n[usb]"))
+                .find("only the device itself"),
+            std::string::npos);
+}
+
 TEST(Product, MistakesHaveALine) {
   EXPECT_EQ(fault(with("vendor", "vender")),
             "tone.toml:4: unknown key \"vender\"; did you mean \"vendor\"?");

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <set>
@@ -82,8 +83,12 @@ class RecipeTest : public testing::Test {
     return Recipe::make(std::move(of), *Image::make({{"tone.bin", address, bytes_}}), *worker_);
   }
 
-  Task<Attempt> attempt(const Recipe& recipe) {
+  // The firmware has found its flash chip, and the board is there.
+  Task<> shown() {
     while (bus_.devices().empty()) (void)co_await bus_.changed(bus_.revision());
+  }
+  Task<Attempt> attempt(const Recipe& recipe) {
+    co_await shown();
     const auto connection = co_await bus_.open(bus_.devices().front().arrival);
     co_return co_await recipe.run(**connection, record_);
   }
@@ -409,10 +414,12 @@ TEST_F(RecipeTest, AWeakBitPassesOnlyIfItWasMeasuredRight) {
   EXPECT_GT(failed, 0);
 }
 
-// A tester left it protected: either the firmware lifts that, or the attempt says what failed.
+// A tester left it protected, and a pin holds that.
 TEST_F(RecipeTest, AProtectedChipIsNoSilentPass) {
+  world_.loop.run(shown());
   board_->chip().poke(0, ByteVector(20'000, 0x00));
   board_->chip().protect(true);
+  board_->chip().hold_registers(true);
   const Attempt attempt = run();
   EXPECT_EQ(attempt.verdict == Verdict::kPass, cells(0, bytes_.size()) == bytes_);
   EXPECT_EQ(attempt.verdict == Verdict::kPass, !attempt.error);

@@ -8,6 +8,7 @@
 #include "target_fw/xfp.h"
 #include "tests/sim/sim_bus.h"
 #include "tests/unit/loop/simulated.h"
+#include "tests/unit/wire/bos.h"
 
 namespace gangd {
 namespace {
@@ -40,7 +41,8 @@ class CountingConnection final : public UsbConnection {
     return inner_->select(interface, alternate);
   }
   Task<Result<ByteVector>> control_in(UsbRequest request, std::size_t bytes_max) override {
-    return inner_->control_in(request, bytes_max);
+    if (asks_for_bos(request) && !bos.empty()) co_return first_of(bos, bytes_max);
+    co_return co_await inner_->control_in(request, bytes_max);
   }
   Task<Status> control_out(UsbRequest request, ByteVector bytes) override {
     return inner_->control_out(request, std::move(bytes));
@@ -56,6 +58,7 @@ class CountingConnection final : public UsbConnection {
   Task<Status> reset() override { return inner_->reset(); }
 
   std::map<std::uint8_t, int> asked;
+  ByteVector bos;  // what it says instead of its own
 
  private:
   const std::unique_ptr<UsbConnection> inner_;
@@ -63,9 +66,10 @@ class CountingConnection final : public UsbConnection {
 
 class VerifyTest : public testing::Test {
  protected:
-  VerifyTest() {
+  explicit VerifyTest(std::uint32_t boot_hz = 100'000'000) {
     model::VirtualBoard::Options options;
     options.part = "MX66UW1G45G";
+    options.boot_hz = boot_hz;
     board_ = &bus_.add_board(place_, options);
     for (std::size_t i = 0; i < bytes_.size(); ++i) {
       bytes_[i] = static_cast<std::uint8_t>(i * 7 + (i >> 8));
@@ -73,10 +77,11 @@ class VerifyTest : public testing::Test {
     bus_.plug(place_);
   }
 
-  Attempt run(const std::string& verify = "device") {
+  Attempt run(const std::string& verify = "device", const std::string& as = "programmed") {
     const std::string text = fmt::format(R"(
 name = "tone"
 verify = "{}"
+verify_as = "{}"
 [usb]
 vendor = 0x1209
 product = 1
@@ -84,7 +89,7 @@ product = 1
 file = "tone.bin"
 address = 0x90000000
 )",
-                                         verify);
+                                         verify, as);
     const auto recipe = Recipe::make(*parse_product(text, "tone.toml"),
                                      *Image::make({{"tone.bin", kFlash, bytes_}}), *worker_);
     return world_.loop.run(attempt(**recipe));
@@ -92,6 +97,7 @@ address = 0x90000000
   Task<Attempt> attempt(const Recipe& recipe) {
     while (bus_.devices().empty()) (void)co_await bus_.changed(bus_.revision());
     CountingConnection connection(*co_await bus_.open(bus_.devices().front().arrival));
+    connection.bos = bos_;
     Attempt outcome = co_await recipe.run(connection, unit_);
     asked_ = connection.asked;
     co_return outcome;
@@ -110,6 +116,7 @@ address = 0x90000000
   ByteVector bytes_ = ByteVector(kImageBytes);
   KnownUnit unit_;
   std::map<std::uint8_t, int> asked_;
+  ByteVector bos_;  // none: the board's own
 };
 
 TEST_F(VerifyTest, ByTheDeviceNothingIsReadBack) {
@@ -142,6 +149,53 @@ TEST_F(VerifyTest, ByBothBothAreDone) {
   EXPECT_EQ(unit_.verified, 2 * kImageBytes);
 }
 
+// What breaks: a board whose loader says that it has no hash gets a FAIL for what it never
+// promised.
+TEST_F(VerifyTest, WhereTheDeviceCannotItIsReadBack) {
+  bos_ = bos_descriptor(XFP_INTERFACE_PROTOCOL, XFP_FEATURES & ~XFP_FEATURE_HASH);
+  const Attempt attempt = run("best");
+  EXPECT_EQ(attempt.verdict, Verdict::kPass);
+  EXPECT_EQ(attempt.proof, "readback");
+  EXPECT_EQ(asked_[XFP_HASH], 0);
+  EXPECT_GT(asked_[XFP_READ], 10);
+  bos_.clear();
+  EXPECT_EQ(run("best").proof, "device");
+}
+
+TEST_F(VerifyTest, WhoWantsTheDevicesWordIsToldBeforeAnythingIsChanged) {
+  bos_ = bos_descriptor(XFP_INTERFACE_PROTOCOL, XFP_FEATURES & ~XFP_FEATURE_HASH);
+  for (const char* verify : {"device", "both"}) {
+    const Attempt attempt = run(verify);
+    EXPECT_EQ(attempt.verdict, Verdict::kFail);
+    EXPECT_EQ(attempt.step, "identify");
+    EXPECT_EQ(attempt.error->code(), Code::kUnsupported);
+    EXPECT_NE(attempt.error->message().find("this board cannot hash what it holds"),
+              std::string::npos)
+        << attempt.error->message();
+  }
+  EXPECT_EQ(board_->chip().operations(), 0U);
+}
+
+TEST_F(VerifyTest, WithoutDigestsNothingIsCompared) {
+  ASSERT_EQ(run().verdict, Verdict::kPass);
+  unit_.cells = Cells::kSound;
+  bos_ = bos_descriptor(XFP_INTERFACE_PROTOCOL, XFP_FEATURES & ~XFP_FEATURE_DIGESTS);
+  const Attempt again = run();
+  EXPECT_EQ(again.verdict, Verdict::kPass);
+  EXPECT_EQ(again.bytes_found_same, 0U);
+  EXPECT_EQ(asked_[XFP_DIGESTS], 0);
+}
+
+// DFU means the same in all of them.
+TEST_F(VerifyTest, OfAnotherVersionOfXfpItIsProgrammedByDfu) {
+  bos_ = bos_descriptor(2);
+  const Attempt attempt = run("best");
+  EXPECT_EQ(attempt.verdict, Verdict::kPass) << attempt.error->message();
+  EXPECT_EQ(attempt.proof, "readback");
+  EXPECT_TRUE(asked_.empty());
+  EXPECT_TRUE(holds());
+}
+
 // A bit that reads either way: where the two differ, neither counts.
 TEST_F(VerifyTest, WhereTheTwoDifferItIsNoPass) {
   board_->chip().weaken_bit(5000, 1);
@@ -168,6 +222,47 @@ TEST_F(VerifyTest, EachWayFindsAWrongByte) {
     ASSERT_EQ(attempt.measured.size(), 1U);
     EXPECT_NE(attempt.measured[0].digest, sha256(bytes_));
   }
+}
+
+TEST_F(VerifyTest, AsBootedItIsMeasuredOnceMore) {
+  for (const char* verify : {"device", "both"}) {
+    SCOPED_TRACE(verify);
+    const Attempt attempt = run(verify, "booted");
+    EXPECT_EQ(attempt.verdict, Verdict::kPass);
+    EXPECT_EQ(asked_[XFP_HASH], 2);
+    EXPECT_EQ(attempt.measured_as_booted, attempt.measured);
+    EXPECT_EQ(unit_.verified, (attempt.proof == "both" ? 3 : 2) * kImageBytes);
+  }
+  EXPECT_TRUE(run().measured_as_booted.empty());
+}
+
+// Lines that manage the clock of programming, and not that of the application.
+TEST_F(VerifyTest, LinesThatAreTooSlowForTheApplicationAreNoPass) {
+  board_->chip().garble_reads_above(60'000'000);
+  EXPECT_EQ(run("device", "programmed").verdict, Verdict::kPass);
+  const Attempt attempt = run("device", "booted");
+  EXPECT_EQ(attempt.verdict, Verdict::kFail);
+  EXPECT_EQ(attempt.step, "verify");
+  EXPECT_EQ(attempt.error->code(), Code::kMismatch);
+  EXPECT_NE(attempt.error->message().find("tone.bin: it was written well"), std::string::npos)
+      << attempt.error->message();
+  ASSERT_EQ(attempt.measured.size(), 1U);
+  EXPECT_EQ(attempt.measured[0].digest, sha256(bytes_));
+  ASSERT_EQ(attempt.measured_as_booted.size(), 1U);
+  EXPECT_NE(attempt.measured_as_booted[0].digest, sha256(bytes_));
+}
+
+class NothingBootsTest : public VerifyTest {
+ protected:
+  NothingBootsTest() : VerifyTest(0) {}
+};
+
+TEST_F(NothingBootsTest, IsFoundBeforeAnythingIsChanged) {
+  const Attempt attempt = run("device", "booted");
+  EXPECT_EQ(attempt.verdict, Verdict::kFail);
+  EXPECT_EQ(attempt.step, "identify");
+  EXPECT_EQ(attempt.error->code(), Code::kUnsupported);
+  EXPECT_EQ(board_->chip().operations(), 0U);
 }
 
 TEST_F(VerifyTest, WhatIsThereIsCountedAndNotWritten) {

@@ -1,5 +1,7 @@
 #include "tests/sim/prng.h"
 
+#include <gtest/gtest.h>
+
 namespace gangd::sim {
 namespace {
 

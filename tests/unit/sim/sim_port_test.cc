@@ -1,5 +1,8 @@
 #include "tests/sim/sim_port.h"
 
+#include <gtest/gtest.h>
+
+#include <algorithm>
 #include <string>
 #include <vector>
 

@@ -103,6 +103,27 @@ TEST_F(LedgerUnitRecordTest, AUnitKeepsItsNumber) {
   });
 }
 
+// What breaks: a message for each step of a fast board, to everyone who watches; or the end of a
+// step that nobody is told of.
+TEST_F(LedgerUnitRecordTest, ProgressIsToldAsOftenAsAPersonSeesIt) {
+  live([&](Records& records) -> Task<> {
+    std::vector<std::string> told;
+    LedgerUnitRecord record(records, mes_, *serials_, product_, {{1, 2}, "1", "0000:00:14.0/1"},
+                            [&told](std::string_view step, std::uint64_t done, std::uint64_t) {
+                              told.push_back(fmt::format("{} {}", step, done));
+                            });
+    record.progress("erase", 0, 100);
+    record.progress("write", 0, 100);
+    for (std::uint64_t done = 1; done <= 100; ++done) {
+      (void)co_await sleep_for(25ms);
+      record.progress("write", done, 100);
+    }
+    const std::vector<std::string> expected = {"erase 0", "write 0", "write 40", "write 80",
+                                               "write 100"};
+    EXPECT_EQ(told, expected);
+  });
+}
+
 // Labels, MES and customers know a unit by its serial.
 TEST_F(LedgerUnitRecordTest, OneUidHasOneSerialAndOneSerialOneUid) {
   live([&](Records& records) -> Task<> {
@@ -175,6 +196,7 @@ TEST_F(LedgerUnitRecordTest, BlankIsBelievedOnlyAfterAPass) {
       AttemptEnded ended;
       ended.attempt = attempt;
       ended.verdict = verdict;
+      ended.measured = last_start().unit_extents;  // all that any of them was to write
       EXPECT_TRUE(co_await records.append(ended));
     };
     EXPECT_TRUE(co_await believed(fresh)) << "never seen, and known to come blank";

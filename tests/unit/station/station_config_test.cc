@@ -61,6 +61,23 @@ TEST(StationConfig, ASlotIsAPort) {
             "/etc/gangd/station.toml:4: \"path\" must name a port, as 0000:00:14.0/2.4 does");
 }
 
+// A board with a connector of its own for what is loaded into it.
+TEST(StationConfig, ASlotMayHaveTwoPorts) {
+  const std::string two = slot("1", "0000:00:14.0/1") + "loader_path = \"0000:00:14.0/2\"\n";
+  const auto config = parse_station(kHead + two, "station.toml");
+  ASSERT_TRUE(config) << config.error().message();
+  EXPECT_EQ(config->slots.front().loader_path->to_string(), "0000:00:14.0/2");
+  EXPECT_FALSE(parse_station(kHead + slot("1", "0000:00:14.0/1"), "a")->slots.front().loader_path);
+  EXPECT_NE(fault(kHead + two + slot("2", "0000:00:14.0/2")).find("\"1\" has this place"),
+            std::string::npos);
+  EXPECT_NE(fault(kHead + slot("1", "0000:00:14.0/1") + "loader_path = \"0000:00:14.0/1\"\n")
+                .find("has this place"),
+            std::string::npos);
+  EXPECT_NE(fault(kHead + slot("1", "0000:00:14.0/1") + "loader_path = \"0000:00:14.0/\"\n")
+                .find("\"loader_path\" must name a port"),
+            std::string::npos);
+}
+
 std::string with_mes(const std::string& text) {
   return kHead + slot("1", "0000:00:14.0/1") + "[mes]\n" + text;
 }

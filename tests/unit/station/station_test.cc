@@ -318,7 +318,7 @@ TEST_F(StationTest, TheNextBoardDoesNotInheritTheVerdict) {
     co_await until(factory, [](const SlotView& slot) { return slot.step == "erase"; });
     factory.bus().unplug(factory.place(0));
     co_await until(factory, [](const auto& slot) { return slot.state == SlotState::kEnded; });
-    EXPECT_EQ(factory.fixture().lamps.at("1"), Verdict::kFail);
+    EXPECT_EQ(factory.fixture().lamps.at("1").verdict, Verdict::kFail);
     EXPECT_TRUE(co_await factory.station().stop_job({"s-1", "operator", *job}));
     factory.bus().plug(factory.place(0));
     co_await until(factory, [](const auto& slot) { return slot.state == SlotState::kWaiting; });

@@ -1,3 +1,5 @@
+#include <gtest/gtest.h>
+
 #include <vector>
 
 #include "usb/usb.h"

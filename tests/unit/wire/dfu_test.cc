@@ -1,5 +1,7 @@
 #include "wire/dfu.h"
 
+#include <gtest/gtest.h>
+
 namespace gangd {
 namespace {
 

@@ -1,6 +1,8 @@
 // Devices as they are in the field: what each asks of the host is written down as a transcript.
 #include "wire/dfuse.h"
 
+#include <gtest/gtest.h>
+
 #include <chrono>
 #include <deque>
 #include <utility>

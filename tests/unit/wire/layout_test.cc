@@ -1,5 +1,7 @@
 #include "wire/layout.h"
 
+#include <gtest/gtest.h>
+
 namespace gangd {
 namespace {
 

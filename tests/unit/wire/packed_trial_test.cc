@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <optional>
 
 namespace gangd {
 namespace {
@@ -27,6 +28,31 @@ bool decide(double packed_rate, double raw_rate) {
 TEST(PackedTrial, TheFasterWayIsKept) {
   EXPECT_TRUE(decide(1.1e6, 1.0e6));
   EXPECT_FALSE(decide(1.0e6, 1.01e6));
+}
+
+// What breaks: each board of a job pays for a trial whose outcome is known.
+TEST(PackedTrial, TheNextBoardKnowsWhatTheFirstFoundOut) {
+  for (const double raw_rate : {1.0e6, 1.15e6}) {
+    std::optional<bool> found;
+    PackedTrial first(kWire);
+    first.share(found);
+    Instant now{};
+    for (int i = 0; i < 100; ++i) {
+      EXPECT_EQ(found.has_value(), i > 31) << i;
+      const double rate = first.packs() ? 1.1e6 : raw_rate;
+      now += std::chrono::duration_cast<Duration>(
+          std::chrono::duration<double>(static_cast<double>(kPiece) / rate));
+      first.answered(first.lap(), kPiece, now);
+    }
+    ASSERT_TRUE(found.has_value());
+    EXPECT_EQ(*found, raw_rate < 1.1e6);
+    PackedTrial next(kWire);
+    next.share(found);
+    const int lap = next.lap();
+    EXPECT_EQ(next.packs(), *found);
+    next.answered(lap, 1 << 20, now);
+    EXPECT_EQ(next.lap(), lap);
+  }
 }
 
 // Where packed pieces beat the wire itself, not one is sent as it is for comparison.

@@ -17,10 +17,18 @@ constexpr std::size_t kPage = 256;
 
 std::vector<XfpPieces::Piece> cut(std::uint32_t address, ByteView bytes, std::size_t max = kMax,
                                   const PackedPieces& packed = {}) {
-  XfpPieces pieces(address, bytes, max);
+  // What is known of the bytes saves a look at them, and changes nothing.
+  const KnownSums nothing;
+  KnownSums sums;
+  sums.add(address, bytes);
+  XfpPieces pieces(address, bytes, max, true, nothing);
+  XfpPieces known(address, bytes, max, true, sums);
   std::vector<XfpPieces::Piece> all;
   while (true) {
     const XfpPieces::Piece piece = pieces.next(packed);
+    const XfpPieces::Piece same = known.next(packed);
+    EXPECT_TRUE(same.at == piece.at && same.bytes.size() == piece.bytes.size());
+    EXPECT_TRUE(same.codec == piece.codec && same.payload.data() == piece.payload.data());
     if (piece.bytes.empty()) break;
     all.push_back(piece);
   }
@@ -92,6 +100,20 @@ TEST(XfpPieces, OneValueIsAFill) {
 }
 
 // A chip behind a slow bus would wait for all of the first frame.
+// A board that would refuse them, and with them all that follows.
+TEST(XfpPieces, WithoutFillsThereAreNone) {
+  const ByteVector bytes(3 * kMax, 0x5a);
+  const KnownSums nothing;
+  XfpPieces pieces(kFlash, bytes, kMax, false, nothing);
+  std::size_t size = 0;
+  for (XfpPieces::Piece piece = pieces.next({}); !piece.bytes.empty(); piece = pieces.next({})) {
+    EXPECT_EQ(piece.codec, XFP_RAW);
+    EXPECT_EQ(piece.payload.size(), piece.bytes.size());
+    size += piece.bytes.size();
+  }
+  EXPECT_EQ(size, bytes.size());
+}
+
 TEST(XfpPieces, TheFirstOnesAreSmall) {
   const ByteVector bytes = noise(200'000);
   const auto pieces = cut(kFlash, bytes);

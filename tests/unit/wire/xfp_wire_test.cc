@@ -1,4 +1,4 @@
-// What the host does with a board whose line fails in the middle, and with one that lies of itself.
+// What the host does with a board whose line fails in the middle, and that it is quick.
 #include "wire/xfp_wire.h"
 
 #include <gtest/gtest.h>
@@ -9,9 +9,11 @@
 #include "loop/deadline.h"
 #include "loop/sleep.h"
 #include "target_fw/core/xfp_frames.h"
+#include "tests/model/parts.h"
 #include "tests/sim/line_faults.h"
 #include "tests/sim/sim_bus.h"
 #include "tests/unit/loop/simulated.h"
+#include "wire/flash_times.h"
 
 namespace gangd {
 namespace {
@@ -82,7 +84,7 @@ TEST_F(XfpWireTest, AfterALostLinkOnlyWhatIsMissingIsWritten) {
     SCOPED_TRACE(name(fault));
     told_ = 0;
     const Status status = run(write_with(
-        [&] { line_.order({.fault = fault, .way = LineFaults::Way::kOut, .first = 15}); }));
+        [&] { line_.order({.fault = fault, .way = LineFaults::Way::kOut, .first = 8}); }));
     EXPECT_TRUE(status) << words(status);
     EXPECT_EQ(told_, bytes_.size());
     EXPECT_EQ(cells(), bytes_);
@@ -93,15 +95,155 @@ TEST_F(XfpWireTest, AfterALostLinkOnlyWhatIsMissingIsWritten) {
   }
 }
 
+// What breaks: a transfer of the bus for each frame, of which each costs a station its time. Over a
+// slow bus the zeros between frames would cost the board some.
+TEST_F(XfpWireTest, FramesShareTransfersOfAFastBus) {
+  model::VirtualBoard::Options options;
+  options.part = "MX25R6435F";
+  options.high_speed = false;
+  const UsbPath slow{"0000:00:15.0", {1}};
+  bus_.add_board(slow, options);
+  const auto transfers = [this] {
+    const std::uint64_t before = line_.frames(LineFaults::Way::kOut);
+    const Status status = run(write_with([] {}));
+    EXPECT_TRUE(status) << words(status);
+    return line_.frames(LineFaults::Way::kOut) - before;
+  };
+  const std::uint64_t fast = transfers();
+  EXPECT_EQ(cells(), bytes_);
+  bus_.unplug(place_);
+  bus_.plug(slow);
+  EXPECT_LT(fast * 4, transfers() * 3);
+}
+
+// What breaks: an answer to each frame where the chip is faster than the bus, of which each costs a
+// station as much as a frame.
+TEST_F(XfpWireTest, AnAnswerIsOfSeveralFrames) {
+  model::VirtualBoard::Options options;
+  options.part = "MX66UW1G45G";
+  options.high_speed = false;
+  const UsbPath quick{"0000:00:15.0", {1}};
+  board_ = &bus_.add_board(quick, options);
+  bus_.unplug(place_);
+  bus_.plug(quick);
+  std::uint64_t frames = 0, answers = 0;
+  const Status status = run(write_with([&] {
+    frames = line_.frames(LineFaults::Way::kOut);
+    answers = line_.frames(LineFaults::Way::kIn);
+  }));
+  EXPECT_TRUE(status) << words(status);
+  EXPECT_EQ(cells(), bytes_);
+  frames = line_.frames(LineFaults::Way::kOut) - frames;
+  answers = line_.frames(LineFaults::Way::kIn) - answers;
+  EXPECT_GE(frames, bytes_.size() / XFP_PAYLOAD_MAX);
+  EXPECT_LT(answers * 5, frames * 2);
+}
+
 // A counter alone would go on behind cells that are blank again.
 TEST_F(XfpWireTest, WhatIsGoneMeanwhileIsNoticed) {
   const Status status = run(write_with([&] {
-    line_.order({.fault = LineFault::kLost, .way = LineFaults::Way::kOut, .first = 20});
-    line_.at_moment(30, [this] { board_->chip().poke(5000, ByteVector(100, 0xff)); });
+    line_.order({.fault = LineFault::kLost, .way = LineFaults::Way::kOut, .first = 10});
+    line_.at_moment(17, [this] { board_->chip().poke(5000, ByteVector(100, 0xff)); });
   }));
   ASSERT_TRUE(status.failed_with(Code::kDevice));
   EXPECT_NE(words(status).find("no longer holds what it had written"), std::string::npos)
       << words(status);
+}
+
+// What breaks: a board that is not to be had for minutes is taken for one with a bad cable.
+TEST_F(XfpWireTest, AnEraseThatWasCutShortIsWaitedFor) {
+  constexpr std::uint32_t kSize = 128u << 20;
+  model::VirtualBoard::Options options;
+  options.part = "MX66UW1G45G";
+  const UsbPath large{"0000:00:15.0", {1}};
+  board_ = &bus_.add_board(large, options);
+  bus_.unplug(place_);
+  bus_.plug(large);
+  const auto nothing = [](std::uint64_t) {};
+  const auto cut = [&](Wire& wire) -> Task<Status> {
+    co_return co_await with_timeout(5s, wire.erase(kFlash, kSize, Erase::kAll, nothing));
+  };
+  const auto write = [&](Wire& wire) { return wire.write(kFlash, bytes_, nothing); };
+  const auto read = [&](Wire& wire) -> Task<Status> {
+    CO_TRY(const Sha256Digest digest, co_await wire.read_back(kFlash, bytes_.size(), nothing));
+    EXPECT_EQ(digest, sha256(ByteVector(bytes_.size(), 0xff)));
+    co_return Status();
+  };
+  const auto compare = [&](Wire& wire) -> Task<Status> {
+    CO_TRY(const auto digests, co_await wire.digests(kFlash, bytes_.size()));
+    co_return Status();
+  };
+  const std::vector<std::function<Task<Status>(Wire&)>> works = {read, compare, write};
+  for (const auto& work : works) {
+    ASSERT_TRUE(run(cut).failed_with(Code::kTimeout));
+    const Instant begin = world_.loop.now();
+    const Status status = run(work);
+    EXPECT_TRUE(status) << words(status);
+    EXPECT_GT(world_.loop.now() - begin, 1min) << "the erase was none of the whole chip";
+  }
+  EXPECT_EQ(cells(), bytes_);
+}
+
+// A part of four banks of 8 MiB: the image ends the first and begins the second.
+class BankTest : public testing::Test {
+ protected:
+  static constexpr std::uint32_t kBank = 8u << 20;
+  static constexpr std::uint32_t kFirst = 512u << 10;  // bytes of the first bank
+  static constexpr std::uint32_t kSecond = 1u << 20;
+  static constexpr std::uint64_t kPages = (kFirst + kSecond) / kPage;
+
+  BankTest() {
+    model::VirtualBoard::Options options;
+    options.part = "MX25UW25645G";
+    options.cpu = "STM32H7S7";
+    board_ = &bus_.add_board(place_, options);
+    for (std::size_t i = 0; i < bytes_.size(); ++i) {
+      bytes_[i] = static_cast<std::uint8_t>(i * 31 + (i >> 8));
+    }
+    bus_.plug(place_);
+  }
+  // Of the writing alone; the bad operation, if any, is the n-th page of it.
+  Status write(std::optional<std::uint64_t> skipped) {
+    const auto task = [](BankTest& test, std::optional<std::uint64_t> bad) -> Task<Status> {
+      sim::SimBus& bus = test.bus_;
+      while (bus.devices().empty()) CO_TRY_STATUS(co_await bus.changed(bus.revision()));
+      CO_TRY(auto connection, co_await bus.open(bus.devices().front().arrival));
+      CO_TRY(const std::unique_ptr<Wire> wire, co_await XfpWire::open(*connection));
+      if (bad) test.board_->chip().skip_operation(*bad);
+      const Instant begin = test.world_.loop.now();
+      const Status status =
+          co_await wire->write(kFlash + kBank - kFirst, test.bytes_, [](std::uint64_t) {});
+      test.took_ = test.world_.loop.now() - begin;
+      co_return status;
+    };
+    return world_.loop.run(task(*this, skipped));
+  }
+
+  Simulated world_;
+  sim::SimBus bus_{world_.port, 1};
+  const UsbPath place_{"0000:00:14.0", {1}};
+  model::VirtualBoard* board_ = nullptr;
+  ByteVector bytes_ = ByteVector(kFirst + kSecond);
+  Duration took_{};
+};
+
+// What breaks: a fault in the first bank that only the hash of the whole would find, minutes later.
+TEST_F(BankTest, OneIsLookedAtWhileTheNextIsWritten) {
+  const Status status = write(100);
+  ASSERT_TRUE(status.failed_with(Code::kMismatch));
+  EXPECT_NE(status.error().message().find("0x90780000: the memory holds something else"),
+            std::string::npos)
+      << status.error().message();
+  EXPECT_LT(board_->chip().operations(), kPages);
+  EXPECT_EQ(board_->chip().complaints(), std::vector<std::string>{});
+}
+
+// The pages of the second bank would wait for what is read of the first.
+TEST_F(BankTest, ThatCostsTheWritingNothing) {
+  ASSERT_TRUE(write({}));
+  const Duration pages = kPages * model::find_part("MX25UW25645G")->times.page_program.typical;
+  EXPECT_LT(took_, pages * 21 / 20);
+  EXPECT_EQ(board_->chip().complaints(), std::vector<std::string>{});
 }
 
 // What breaks: an end that is noticed when the next look happens to come, up to 20 ms late: a byte
@@ -124,7 +266,8 @@ TEST(XfpJob, IsAskedForWhenItShouldBeDone) {
     for (std::size_t i = 0; i < steps; ++i) {
       const Instant begin = world.loop.now();
       CO_TRY(const DeviceProof proof,
-             co_await wire->measure(kFlash, 200'000 + i * kStep, Nonce{}, [](std::uint64_t) {}));
+             co_await wire->measure(kFlash, 200'000 + i * kStep, ReadAs::kProgrammed, Nonce{},
+                                    [](std::uint64_t) {}));
       EXPECT_NE(proof.digest, proof.loader);
       took.push_back(world.loop.now() - begin);
     }
@@ -137,99 +280,59 @@ TEST(XfpJob, IsAskedForWhenItShouldBeDone) {
   }
 }
 
-// One device answers HELLO with these capabilities, and then nothing.
-class Boaster final : public UsbConnection {
- public:
-  explicit Boaster(ByteVector capabilities) : capabilities_(std::move(capabilities)) {}
-
-  const UsbDevice& device() const override { return device_; }
-  const ByteVector& configuration() const override { return configuration_; }
-  Task<Status> claim(std::uint8_t) override { co_return Status(); }
-  Task<Status> select(std::uint8_t, std::uint8_t) override { co_return Status(); }
-  Task<Result<ByteVector>> control_in(UsbRequest, std::size_t) override {
-    co_return Error(Code::kStalled, "stalled");
-  }
-  Task<Status> control_out(UsbRequest, ByteVector) override { co_return Status(); }
-  Task<Status> clear_halt(std::uint8_t) override { co_return Status(); }
-  Task<Status> reset() override { co_return Error(Code::kUnplugged, "unplugged"); }
-  Task<Status> bulk_out(std::uint8_t, ByteVector bytes) override {
-    request_ = std::move(bytes);
-    co_return Status();
-  }
-  Task<Result<ByteVector>> bulk_in(std::uint8_t, std::size_t) override {
-    ByteWriter frame;
-    frame.bytes(ByteView(request_).first(XFP_HEADER_SIZE)).bytes(capabilities_);
-    frame.patch_u32_le(XFP_AT_SIZE, static_cast<std::uint32_t>(capabilities_.size()));
-    frame.patch_u32_le(XFP_AT_CRC, crc32c(frame.view().subspan(XFP_AT_SESSION)));
-    co_return std::move(frame).take();
-  }
-
- private:
-  const ByteVector capabilities_;
-  ByteVector request_;
-  UsbDevice device_;
-  const ByteVector configuration_ = {9, 4, 1, 0, 2, 0xff, 0x47, 1, 0, 7, 5, 1,
-                                     2, 0, 2, 0, 7, 5,    0x81, 2, 0, 2, 0};
-};
-
-ByteWriter good_capabilities() {
-  ByteWriter fields;
-  fields.u8(XFP_FIELD_UID).u8(12).fill(0xab, 12);
-  fields.u8(XFP_FIELD_BUFFER).u8(4).u32_le(65536);
-  fields.u8(XFP_FIELD_FRAME).u8(4).u32_le(16384);
-  return fields;
+// Two megabytes of fills are 64 KiB of frames, and go on for longer than any fixed limit.
+TEST_F(XfpWireTest, AChipThatTakesItsMaximumIsNotCutOff) {
+  bytes_ = ByteVector(3 << 20, 0x42);
+  board_->chip().be_slow(true);
+  const Status status = run(write_with([] {}));
+  EXPECT_TRUE(status) << words(status);
+  EXPECT_EQ(cells(), bytes_);
+  EXPECT_EQ(told_, bytes_.size());
 }
 
-void put_region(ByteWriter& fields, std::uint32_t address, std::uint32_t size, std::uint32_t erase,
-                std::uint32_t erase_min) {
-  fields.u8(XFP_FIELD_REGION).u8(XFP_REGION_SIZE);
-  fields.u32_le(address).u32_le(size).u32_le(erase).u32_le(erase_min);
-  fields.u32_le(1).u32_le(size).u32_le(1 << 20).u8(7);
-}
-
-Status open_boaster(ByteVector capabilities) {
-  Simulated world;
-  Boaster boaster(std::move(capabilities));
-  const auto open = [&boaster]() -> Task<Status> {
-    CO_TRY(const std::unique_ptr<Wire> wire, co_await XfpWire::open(boaster));
+// A program that was refused leaves answers on their way.
+TEST_F(XfpWireTest, TheBoardTellsHowItsFlashBehaved) {
+  const auto work = [this](Wire& wire) -> Task<Status> {
+    const auto nothing = [](std::uint64_t) {};
+    CO_TRY_STATUS(co_await wire.erase(kFlash, bytes_.size(), Erase::kAll, nothing));
+    CO_TRY_STATUS(co_await wire.write(kFlash, bytes_, nothing));
+    board_->chip().fail_operation(0);
+    EXPECT_FALSE(co_await wire.write(kFlash + (1 << 20), bytes_, nothing));
+    CO_TRY(const std::vector<std::string> words, co_await wire.flash_words());
+    EXPECT_EQ(words.size(), 1U);
+    const std::string told = words.empty() ? "" : words[0];
+    EXPECT_TRUE(told.starts_with("flash at 0x90000000; 1563 programs of up to 256 bytes, half of"))
+        << told;
+    EXPECT_NE(told.find("erases of 64 KiB, half of them in less than"), std::string::npos) << told;
+    EXPECT_NE(told.find("most of programming in the 64 KiB at 0x90"), std::string::npos) << told;
     co_return Status();
   };
-  return world.loop.run(open());
+  const Status status = run(work);
+  EXPECT_TRUE(status) << words(status);
 }
 
-// The loop of the whole station once stood still here: found by tests/fuzz.
-TEST(XfpCapabilities, ThatEndAnywhereAreRefused) {
-  ByteWriter fields = good_capabilities();
-  put_region(fields, kFlash, 1 << 23, 65536, 4096);
-  const ByteVector all = std::move(fields).take();
-  EXPECT_TRUE(open_boaster(all));
-  for (std::size_t size = 0; size < all.size(); ++size) {
-    const Status status =
-        open_boaster(ByteVector(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(size)));
-    EXPECT_TRUE(status.failed_with(Code::kDevice)) << size;
-  }
+// Bytes from a board are never believed.
+TEST(FlashTimes, ThatNobodyKnowsAreRefused) {
+  ByteWriter trace;
+  trace.u32_le(1).u32_le(2736).fill(0xff, 2728);
+  const ByteVector all = std::move(trace).take();
+  EXPECT_TRUE(flash_times(kFlash, all));
+  EXPECT_TRUE(flash_times(kFlash, ByteView(all).first(2735)).failed_with(Code::kDevice));
+  EXPECT_TRUE(flash_times(kFlash, {}).failed_with(Code::kDevice));
+  ByteVector other = all;
+  other[0] = 2;
+  EXPECT_TRUE(flash_times(kFlash, other).failed_with(Code::kDevice));
 }
 
-TEST(XfpCapabilities, OfMemoriesThatCannotBeAreRefused) {
-  struct Region {
-    std::uint32_t address, size, erase, erase_min;
-  };
-  for (const Region& region :
-       {Region{kFlash, 1 << 23, 0, 4096}, Region{kFlash, 1 << 23, 65536, 0},
-        Region{kFlash, (1 << 23) + 1, 65536, 4096}, Region{kFlash, 1 << 23, 65536, 3000},
-        Region{0xffff'0000, 0x20000, 65536, 4096}}) {
-    ByteWriter fields = good_capabilities();
-    put_region(fields, region.address, region.size, region.erase, region.erase_min);
-    EXPECT_TRUE(open_boaster(std::move(fields).take()).failed_with(Code::kDevice));
-  }
-}
-
-// That is how the protocol grows.
-TEST(XfpCapabilities, ThatNobodyKnowsAreSkipped) {
-  ByteWriter fields = good_capabilities();
-  fields.u8(99).u8(3).fill(0x77, 3).u8(100).u8(0);
-  put_region(fields, kFlash, 1 << 23, 65536, 4096);
-  EXPECT_TRUE(open_boaster(std::move(fields).take()));
+// What breaks: a board of a kind that nobody has qualified passes for another.
+TEST_F(XfpWireTest, TheBoardTellsItsKind) {
+  EXPECT_TRUE(run([](Wire& wire) -> Task<Status> {
+    const BoardKind kind = {.chip = 0x10000fff,
+                            .board = "virtual",
+                            .flashes = {{.address = kFlash, .jedec_id = {0xc2, 0x28, 0x17}}}};
+    EXPECT_EQ(wire.kind(), kind);
+    co_return Status();
+  }));
 }
 
 }  // namespace
