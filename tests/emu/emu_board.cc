@@ -150,6 +150,13 @@ EmuBoard::Time EmuBoard::time_left() const {
   return std::max(options_.time_max - time_before_ - chip_->machine().now(), Time{});
 }
 
+// In the machine's own time: never beyond what the board is given, however late the world is.
+EmuBoard::Time EmuBoard::runs_until(Time now) const {
+  const Time left = time_left();
+  const Time target = now - powered_at_;
+  return left == Time::max() ? target : std::min(target, chip_->machine().now() + left);
+}
+
 EmuBoard::Time EmuBoard::advance(Time now) {
   const Time next = run(now);
   if (!powered_ || told_time_) return next;
@@ -167,7 +174,7 @@ EmuBoard::Time EmuBoard::run(Time now) {
   if (in_rom_) {
     const Time next = rom_.advance(now_);
     // Time goes by for the rest of the chip.
-    if (in_rom_) (void)chip_->machine().run(now_ - powered_at_);
+    if (in_rom_) (void)chip_->machine().run(runs_until(now_));
     if (in_rom_) return next;
   }
   return run_machine(now_);
@@ -175,7 +182,7 @@ EmuBoard::Time EmuBoard::run(Time now) {
 
 EmuBoard::Time EmuBoard::run_machine(Time now) {
   Machine& machine = chip_->machine();
-  const Time target = now - powered_at_;
+  const Time target = runs_until(now);
   const std::uint64_t before = machine.instructions();
   while (machine.now() < target && !in_rom_) {
     const Machine::Stop stop = machine.run(std::min(target, machine.now() + kSlice));

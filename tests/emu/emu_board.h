@@ -97,6 +97,7 @@ class EmuBoard final : private model::RomTarget {
   Time run(Time now);
   Time run_machine(Time now);
   Time time_left() const;
+  Time runs_until(Time now) const;
   void crash();
 
   const Options options_;
