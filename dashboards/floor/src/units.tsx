@@ -1,5 +1,5 @@
 // What is in a unit, and how anyone knows.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { JSX } from "preact";
 
 import { Shape, type Look } from "./look";
@@ -205,17 +205,28 @@ function FoundList({ query }: { query: string }): JSX.Element {
 }
 
 export function UnitsPage({ query }: { query: string }): JSX.Element {
+  const field = useRef<HTMLInputElement>(null);
+  const searched = useRef("");
+  // A link's query is shown; one's own stands there, or already the next, which a scanner types
+  // while the page still turns to the last.
+  useEffect(() => {
+    if (field.current && query !== searched.current) field.current.value = query;
+    searched.current = query;
+  }, [query]);
   const search = (event: SubmitEvent): void => {
     event.preventDefault();
-    const words = new FormData(event.currentTarget as HTMLFormElement).get("q");
-    location.hash = `#/units/${encodeURIComponent(String(words).trim())}`;
+    if (!field.current) return;
+    searched.current = field.current.value.trim();
+    location.hash = `#/units/${encodeURIComponent(searched.current)}`;
+    // What is typed or scanned next stands in its place.
+    field.current.select();
   };
   return (
     <main class="unit-page">
       <h1>Units</h1>
       <form role="search" onSubmit={search}>
         <label for="q">Serial, UID, or SHA-256 of an image</label>
-        <input key={query} id="q" name="q" defaultValue={query} autocomplete="off" maxLength={128} />
+        <input ref={field} id="q" name="q" autocomplete="off" maxLength={128} />
         <button type="submit">Search</button>
       </form>
       <FoundList key={query} query={query} />
