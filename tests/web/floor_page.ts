@@ -24,34 +24,20 @@ export async function openBrowser(): Promise<Browser> {
 }
 
 interface Watched {
-  heard: number; // in the page's own time, which stands still while its thread does
+  heard: number;
   silences: number[];
+  isHeldUp: boolean; // by axe-core, which has the page's only thread for a second and more
 }
 
 // Notes when the page heard something last, and how long after that it called itself stale.
 function watchSilence(): void {
-  // A busy machine lets nobody run for some time, and axe-core has the page's only thread for a
-  // second and more: that is no silence of the page's.
-  const TICK_MS = 20;
-  const LATE_MS = 80;
-  let ticked = performance.now();
-  let stood = 0;
-  const own = (): number => {
-    const now = performance.now();
-    return now - stood - Math.max(0, now - ticked - LATE_MS);
-  };
-  setInterval(() => {
-    const now = performance.now();
-    stood += Math.max(0, now - ticked - LATE_MS);
-    ticked = now;
-  }, TICK_MS);
-  const watched: Watched = { heard: own(), silences: [] };
+  const watched: Watched = { heard: performance.now(), silences: [], isHeldUp: false };
   Object.assign(window, { watched });
   const Original = window.EventSource;
   class Watching extends Original {
     constructor(url: string | URL) {
       super(url);
-      this.addEventListener("beat", () => (watched.heard = own()));
+      this.addEventListener("beat", () => (watched.heard = performance.now()));
     }
   }
   window.EventSource = Watching;
@@ -59,7 +45,9 @@ function watchSilence(): void {
     let was = "false";
     new MutationObserver(() => {
       const now = document.querySelector("[data-fresh]")?.getAttribute("data-fresh") ?? was;
-      if (was === "true" && now === "false") watched.silences.push(own() - watched.heard);
+      if (was === "true" && now === "false" && !watched.isHeldUp) {
+        watched.silences.push(performance.now() - watched.heard);
+      }
       was = now;
     }).observe(document, { subtree: true, childList: true, attributes: true });
   });
@@ -69,11 +57,17 @@ function watchSilence(): void {
 export async function seriousFaults(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
   const violations = await page.evaluate(async () => {
+    const watched = (window as unknown as { watched?: Watched }).watched;
+    if (watched !== undefined) watched.isHeldUp = true;
     const axe = (window as unknown as { axe: typeof import("axe-core") }).axe;
-    return (await axe.run()).violations.map((each) => ({
+    const found = (await axe.run()).violations.map((each) => ({
       impact: each.impact ?? "",
       text: `${each.id}: ${each.nodes.map((node) => node.html).join(" ")}`,
     }));
+    // What was due meanwhile comes first.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    if (watched !== undefined) watched.isHeldUp = false;
+    return found;
   });
   return violations
     .filter((each) => each.impact === "serious" || each.impact === "critical")
@@ -120,7 +114,7 @@ export class FloorPage {
     await this.page.locator(`[data-fresh="${fresh}"]`).waitFor();
   }
 
-  // How long the page has called itself live without hearing anything, each time, in ms of its own.
+  // How long the page has called itself live without hearing anything, each time, in ms.
   silences(): Promise<number[]> {
     return this.page.evaluate(() => (window as unknown as { watched: Watched }).watched.silences);
   }
