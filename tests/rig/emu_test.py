@@ -200,7 +200,23 @@ class EmuTest(unittest.TestCase):
             self.addCleanup(plug.wait)
             self.addCleanup(plug.kill)
             self.until_runs(port, window, UPDATE_RUNS)
+            if name == TAKES_LONG:
+                self.header_of_nothing_vouches_for_nothing(port, header)
         self.on_each_board(act)
+
+    def header_of_nothing_vouches_for_nothing(self, port, header):
+        """HEADER.md's first step before a release is written again."""
+        rack("button", port, "on")
+        rack("reset", port)
+        self.until_seen(port, "1209:0001")
+        rack("button", port, "off")
+        nothing = self.folder / "nothing.bin"
+        nothing.write_bytes(b"\xff" * 256)
+        self.download(port, nothing, header)
+        self.assertEqual(self.upload(port, 256, header), nothing.read_bytes())
+        rack("unplug", port)
+        rack("plug", port)
+        self.until_seen(port, "1209:0001")
 
 
 if __name__ == "__main__":
