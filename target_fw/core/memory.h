@@ -58,7 +58,8 @@ struct memory {
   uint32_t (*erase)(void* self, uint32_t address, uint32_t size);
   /* Begins to erase everything. */
   void (*erase_all)(void* self);
-  /* Begins to write. The bytes stay as they are until the operation has ended. */
+  /* Begins to write, where it is erased or holds these very bytes: a host repeats what it had no
+   * answer for. The bytes stay as they are until the operation has ended. */
   void (*write)(void* self, uint32_t address, const uint8_t* bytes, uint32_t size);
   /* Goes on with the operation, and says how it stands. */
   struct memory_progress (*poll)(void* self);

@@ -1,5 +1,7 @@
 #include "tests/model/internal_memory.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/check.h"
@@ -88,10 +90,26 @@ void InternalMemory::begin_step() {
   status_ = DFU_OK;
   if (erases_) {
     flash_.erase(at_, now_());
-  } else {
-    flash_.program(
-        at_, std::span<const std::uint8_t, InternalFlash::kWordSize>(bytes_, bytes_ + 16), now_());
+    return;
   }
+  while (left_ > 0 && holds_next_word()) to_next_unit();
+  if (left_ > 0) flash_.program(at_, next_word(), now_());
+}
+
+InternalMemory::Word InternalMemory::next_word() const {
+  return Word(bytes_, InternalFlash::kWordSize);
+}
+
+bool InternalMemory::holds_next_word() {
+  std::array<std::uint8_t, InternalFlash::kWordSize> held{};
+  return flash_.read(at_, held, now_()) && std::ranges::equal(held, next_word());
+}
+
+void InternalMemory::to_next_unit() {
+  const std::uint32_t unit = erases_ ? InternalFlash::kSectorSize : InternalFlash::kWordSize;
+  at_ += unit;
+  left_ -= unit;
+  if (!erases_) bytes_ += unit;
 }
 
 memory_progress InternalMemory::poll() {
@@ -100,10 +118,7 @@ memory_progress InternalMemory::poll() {
     return {MEMORY_BUSY, DFU_OK, static_cast<std::uint32_t>((left + 1us - 1ns) / 1us)};
   }
   if (left_ > 0) {
-    const std::uint32_t step = erases_ ? InternalFlash::kSectorSize : InternalFlash::kWordSize;
-    at_ += step;
-    left_ -= step;
-    if (!erases_) bytes_ += step;
+    to_next_unit();
     if (flash_.failed()) {
       status_ = erases_ ? DFU_ERR_ERASE : DFU_ERR_PROG;
       left_ = 0;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 
 #include "target_fw/core/memory.h"
 #include "tests/model/internal_flash.h"
@@ -26,8 +27,13 @@ class InternalMemory {
   void restart();
 
  private:
+  using Word = std::span<const std::uint8_t, InternalFlash::kWordSize>;
+
   static InternalMemory& of(void* self) { return *static_cast<InternalMemory*>(self); }
   void set_functions();
+  Word next_word() const;
+  bool holds_next_word();
+  void to_next_unit();
   void begin_step();
   memory_progress poll();
   dfu_status read(std::uint32_t address, std::uint8_t* bytes, std::uint32_t size);

@@ -66,7 +66,6 @@ IN_RAM static void program_word(uint32_t address, const uint32_t* words, bool wa
 static void begin_step(struct flash* flash) {
   flash->began_us = flash->clock->now_us(flash->clock->self);
   reg_write(FLASH_ICR, ERRORS | FLASH_ISR_EOPF);
-  unlock();
   if (flash->operation == FLASH_ERASES) {
     erase_sector((flash->at - INTERNAL_FLASH) / FLASH_SECTOR, flash->runs_here);
   } else {
@@ -84,10 +83,16 @@ static void end(struct flash* flash, enum dfu_status status) {
   flash->state = status == DFU_OK ? MEMORY_IDLE : MEMORY_FAILED;
 }
 
-/* Words of 0xFF are left erased: a word takes one program, and that of nothing would be it. */
-static void skip_blank(struct flash* flash) {
-  while (flash->operation == FLASH_PROGRAMS && flash->at < flash->end &&
-         is_blank(flash->bytes, FLASH_WORD)) {
+/* A word takes one program, and that of nothing would be it. A host that had no answer sends again
+ * what was written. */
+static bool needs_no_program(const struct flash* flash) {
+  uint8_t held[FLASH_WORD];
+  return is_blank(flash->bytes, FLASH_WORD) ||
+         (flash_read(flash->at, held, FLASH_WORD) && memcmp(held, flash->bytes, FLASH_WORD) == 0);
+}
+
+static void skip_words(struct flash* flash) {
+  while (flash->operation == FLASH_PROGRAMS && flash->at < flash->end && needs_no_program(flash)) {
     flash->at += FLASH_WORD;
     flash->bytes += FLASH_WORD;
   }
@@ -99,7 +104,8 @@ static void begin(struct flash* flash, enum flash_operation operation, uint32_t 
   flash->at = address;
   flash->end = address + size;
   flash->state = MEMORY_BUSY;
-  skip_blank(flash);
+  unlock();
+  skip_words(flash);
   if (flash->at == flash->end) {
     end(flash, DFU_OK);
   } else {
@@ -124,7 +130,7 @@ static void step_ended(struct flash* flash) {
   } else {
     flash->at += FLASH_WORD;
     flash->bytes += FLASH_WORD;
-    skip_blank(flash);
+    skip_words(flash);
   }
   if (flash->at == flash->end) {
     end(flash, DFU_OK);

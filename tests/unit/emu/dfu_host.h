@@ -44,8 +44,11 @@ class DfuHost {
   bool select(std::uint8_t alternate) { return request(0x01, 11, alternate, {}); }
   // Into the memory of this alternate setting: its page, then the bytes.
   bool write(std::uint8_t alternate, std::uint32_t address, const Bytes& bytes) {
-    return select(alternate) && command(0x41, address) && set_pointer(address) &&
-           download(2, bytes);
+    return select(alternate) && command(0x41, address) && write_again(address, bytes);
+  }
+  // Into the memory that is selected, where it is erased or holds these very bytes.
+  bool write_again(std::uint32_t address, const Bytes& bytes) {
+    return set_pointer(address) && download(2, bytes);
   }
   bool set_pointer(std::uint32_t address) { return command(0x21, address); }
   // False: it is not answered, or with STALL. answer() is what came.
