@@ -27,7 +27,8 @@ struct clock_port {
  * that send() may copy into a FIFO.
  *
  * A SETUP is taken at any time. It ends what endpoint 0 was told to send or to receive and lifts
- * its stall; a bus reset does so on all endpoints, and closes those but 0. */
+ * its stall; a bus reset does so on all endpoints, and closes those but 0. The core may ask
+ * something of them until it has heard of that; such a transfer never ends. */
 struct usb_port {
   void* self;
   /* Shows the device to the host (pull-up), or hides it. */

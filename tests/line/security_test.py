@@ -368,8 +368,13 @@ class SecurityTest(LineTest):
                           for method in ("", "gang.v1.Jobs/StartJob")})
         self.assertEqual(self.line.stop(), 0)
         self.line.start()
-        counts = [d["count"] for d in self.denials()]
-        self.assertEqual((len(counts), sum(counts)), (8, 2 * FLOOD))
+        denials = self.denials()
+        self.assertEqual(sum(d["count"] for d in denials), 2 * FLOOD)
+        # Each kind has its first and the count of the others. What came faster than gangd could
+        # take it, on a machine that was held up, is one more count.
+        kinds = [d for d in denials if not d["reason"].startswith("more refusals than")]
+        self.assertEqual(len(kinds), 8)
+        self.assertLessEqual(len(denials) - len(kinds), 1)
         self.line.verify()
         self.assertLess(len(self.line.log_text().splitlines()), 50)
 

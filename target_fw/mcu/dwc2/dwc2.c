@@ -89,24 +89,33 @@ static void drain(struct dwc2* usb, uint8_t number, uint32_t size) {
 
 /* --- transfers */
 
+/* A reset of the bus closes all but endpoint 0 before anybody here hears of it: what is begun then
+ * is void, and forgotten when we do. */
+static bool enable(uint32_t control, uint32_t bits) {
+  const uint32_t value = reg_read(control);
+  if ((value & DWC2_EPCTL_USBAEP) == 0) return false;
+  reg_write(control, value | bits | DWC2_EPCTL_EPENA);
+  return true;
+}
+
 /* Endpoint 0 has room for the count of one packet. */
 static void arm_in(struct dwc2* usb, uint8_t number) {
   struct dwc2_transfer* in = &usb->in[number];
   uint32_t size = in->left;
   if (number == 0 && size > in->packet_max) size = in->packet_max;
   const uint32_t packets = size == 0 ? 1 : (size + in->packet_max - 1) / (uint32_t)in->packet_max;
-  in->in_fifo = size;
   reg_write(of(usb, DWC2_DIEPTSIZ, number), packets << DWC2_TSIZ_PKTCNT_AT | size);
   const uint32_t control = of(usb, DWC2_DIEPCTL, number);
   if (size == 0) {
     /* ES0596 2.21.3: it may send something else than nothing, unless it answers NAK for 15 clocks
      * of its bus first; each look takes one or more. */
-    reg_set(control, DWC2_EPCTL_SNAK | DWC2_EPCTL_EPENA);
+    if (!enable(control, DWC2_EPCTL_SNAK)) return;
     for (uint32_t looks = 0; looks < 16; ++looks) (void)reg_read(control);
     reg_set(control, DWC2_EPCTL_CNAK);
     return;
   }
-  reg_set(control, DWC2_EPCTL_CNAK | DWC2_EPCTL_EPENA);
+  if (!enable(control, DWC2_EPCTL_CNAK)) return;
+  in->in_fifo = size;
   fill(usb, number);
 }
 
@@ -118,7 +127,7 @@ static void arm_out(struct dwc2* usb, uint8_t number) {
   reg_write(of(usb, DWC2_DOEPINT, number), DWC2_EPINT_XFRC);
   reg_write(of(usb, DWC2_DOEPTSIZ, number),
             setups | packets << DWC2_TSIZ_PKTCNT_AT | packets * out->packet_max);
-  reg_set(of(usb, DWC2_DOEPCTL, number), DWC2_EPCTL_CNAK | DWC2_EPCTL_EPENA);
+  enable(of(usb, DWC2_DOEPCTL, number), DWC2_EPCTL_CNAK);
 }
 
 static void in_ended(struct dwc2* usb, uint8_t number) {

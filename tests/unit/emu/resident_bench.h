@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
@@ -106,7 +107,9 @@ class ResidentBench {
     while (now_ < end && !board_->attached() && written() == 0) board_->advance(now_ += 1ms);
   }
   void run(Time time) {
-    for (const Time end = now_ + time; now_ < end;) board_->advance(now_ += 100us);
+    for (const Time end = now_ + time; now_ < end;) {
+      board_->advance(now_ = std::min<Time>(now_ + 100us, end));
+    }
   }
   Time now() const { return now_; }
   bool in_dfu() const { return board_->attached(); }
