@@ -12,7 +12,8 @@ set(chip_flags -mcpu=cortex-m7 -mthumb -mfloat-abi=soft)
 set(c_flags ${chip_flags} -std=c11 -Os -g -ffreestanding -fbuiltin -ffunction-sections
   -fdata-sections -fno-common -fno-tree-loop-distribute-patterns -fcallgraph-info=su
   -fno-jump-tables -fno-schedule-insns2 -fno-move-loop-invariants
-  -fno-tree-tail-merge -fno-tree-dominator-opts -fno-thread-jumps # all: 1.5 % less
+  -fno-tree-tail-merge -fno-tree-dominator-opts -fno-thread-jumps
+  -fno-tree-loop-optimize -fno-caller-saves # all: 1.7 % less
   -Wall -Wextra -Wconversion -Wmissing-prototypes -Wvla -Werror
   -DXFP_PAYLOAD_MAX=8192u "-I${fw}/..")
 

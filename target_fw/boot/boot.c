@@ -95,6 +95,15 @@ static enum boot_verdict check_header(const struct boot_rules* rules, const stru
   return is_signed(rules, header, bytes) ? BOOT_GOES : BOOT_NOT_SIGNED;
 }
 
+bool boot_vouches(const struct boot_rules* rules, const struct boot_port* port, uint32_t address,
+                  uint32_t size) {
+  uint8_t bytes[BOOT_HEADER_SIZE];
+  struct boot_header header;
+  return port->read(port->self, rules->header_address, bytes, BOOT_HEADER_SIZE) &&
+         boot_header_parse(bytes, &header) == BOOT_HEADER_GOOD &&
+         overlap(header.address, header.size, address, size);
+}
+
 /* --- the image */
 
 static uint32_t piece_of(uint32_t left) {

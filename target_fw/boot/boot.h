@@ -134,6 +134,11 @@ enum boot_verdict boot_decide(const struct boot_rules* rules, const struct boot_
 enum boot_verdict boot_check(const struct boot_rules* rules, const struct boot_port* port,
                              struct boot_image* image);
 
+/* Whether the header is whole, and of an image that has bytes in [address, address + size): it must
+ * go before they do. */
+bool boot_vouches(const struct boot_rules* rules, const struct boot_port* port, uint32_t address,
+                  uint32_t size);
+
 /* The host has written something new, or wants it started: earlier faults count no more. */
 void boot_forget_faults(const struct boot_port* port);
 

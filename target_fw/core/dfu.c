@@ -44,7 +44,7 @@ void dfu_init(struct dfu* dfu, const struct clock_port* clock, const struct memo
   dfu->memories_count = memories_count;
   dfu->leave = leave;
   dfu->block = 0;
-  flash_job_init(&dfu->job, clock, memories);
+  flash_job_init(&dfu->job, clock, memories, memories_count, leave == NULL ? NULL : leave->voucher);
   select_memory(dfu, 0);
 }
 

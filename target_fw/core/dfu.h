@@ -61,6 +61,7 @@ struct dfu_leave {
   /* Starts it, while the device is hidden from the bus. If it returns, the device shows itself
    * again. */
   void (*jump)(void* self, uint32_t address);
+  const struct flash_voucher* voucher; /* NULL: it starts whatever passes the check */
 };
 
 struct dfu {

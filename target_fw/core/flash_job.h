@@ -33,14 +33,26 @@ struct flash_order {
 enum flash_phase {
   FLASH_NONE,
   FLASH_ACCEPTED, /* until flash_job_start() */
-  FLASH_WAITING,  /* for the chip to finish a job that was dropped */
+  FLASH_WAITING,  /* for the chip to finish a job that was dropped, or what comes before it */
   FLASH_RUNNING,
   FLASH_DONE, /* `result` says how; until it is dropped or another is accepted */
 };
 
+/* What lets firmware start: a header that vouches for the bytes of an image. It is erased before
+ * any of these are: what a loss of power leaves of them may read as they were, and not hold. */
+struct flash_voucher {
+  void* self;
+  /* Whether there is one for any byte of [address, address + size) now, and where. */
+  bool (*find)(void* self, uint32_t address, uint32_t size, uint32_t* voucher);
+};
+
+enum flash_voucher_state { VOUCHER_STAYS, VOUCHER_GOES, VOUCHER_HAS_GONE };
+
 struct flash_job {
   const struct clock_port* clock;
   const struct memory* memories;
+  uint8_t memories_count;
+  const struct flash_voucher* voucher;
   enum flash_phase phase;
   struct flash_order order;
   enum dfu_status result;
@@ -48,7 +60,8 @@ struct flash_job {
 
   uint32_t stale; /* core/stale.h */
   bool chip_lent; /* somebody else works on a memory: wait */
-  bool chip_busy; /* with `order` if it runs, else with one that was dropped */
+  bool chip_busy; /* with `order` if it runs, else with one that was dropped, or the voucher's */
+  enum flash_voucher_state voucher_state; /* of this job */
   uint8_t busy_memory;
   uint32_t began_us;
   uint32_t expected_ms;
@@ -59,8 +72,10 @@ struct flash_job {
   uint8_t blocks[2][FLASH_BLOCK_MAX];
 };
 
+/* `voucher`: NULL if nothing vouches for what is written. */
 void flash_job_init(struct flash_job* job, const struct clock_port* clock,
-                    const struct memory* memories);
+                    const struct memory* memories, uint8_t memories_count,
+                    const struct flash_voucher* voucher);
 
 /* The buffer to receive into or read to. */
 uint8_t* flash_job_block(struct flash_job* job);

@@ -61,6 +61,9 @@ int seed_of(const char* variable, int otherwise) {
   const char* text = std::getenv(variable);
   return text == nullptr ? otherwise : std::atoi(text);
 }
+// The second cut hits the last word of an image that is written again, under a header that was cut
+// in its own last word and vouched for it: internal_dfu, when headers were left in place.
+constexpr int kCutUnderItsHeader = 3434;
 
 ByteVector firmware(std::uint32_t run_address, std::size_t size, unsigned version) {
   ByteVector image(size);
@@ -122,8 +125,11 @@ class Bench {
       chip().cut_power_at_operation(cut.operation);
     }
   }
-  // One of the internal flash that did not come.
-  void forget_cut() { cut({.internal = true, .operation = kNever}); }
+  // One that did not come.
+  void forget_cut() {
+    loader().flash().cut_power_at_operation(kNever);
+    chip().forget_orders();
+  }
   Operations operations() const {
     return {.internal = loader().flash().operations(), .external = chip().operations()};
   }
@@ -334,18 +340,23 @@ TEST_P(ResidentCuts, AtTwoOperations) {
   ASSERT_FALSE(HasFailure());
   const int first = seed_of("GANGD_SEED_FIRST", 1), last = seed_of("GANGD_SEEDS", 40);
   std::uint64_t cuts = 0;
-  for (int seed = first; seed <= last; ++seed) {
+  std::vector<int> seeds;
+  for (int seed = first; seed <= last; ++seed) seeds.push_back(seed);
+  seeds.push_back(kCutUnderItsHeader);
+  for (const int seed : seeds) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
     sim::Prng dice(static_cast<std::uint64_t>(seed));
     Bench bench(GetParam(), dice.next());
     for (int twice = 0; twice < 2; ++twice) {
       const bool internal = dice.below(all.internal + all.external) < all.internal;
-      bench.cut(
-          {.internal = internal, .operation = dice.below(internal ? all.internal : all.external)});
+      const std::uint64_t operation = dice.below(internal ? all.internal : all.external);
+      bench.cut({.internal = internal, .operation = operation});
       const bool cut = is_cut(bench);
       cuts += cut;
-      // The counter needs no raising any more where the first cut had come as late as that.
-      ASSERT_TRUE(cut || (twice == 1 && internal));
+      // Less is left to do where the first cut had come late: the counter is raised already, or the
+      // old header is gone, whose erase is one operation.
+      const bool is_last = !internal && operation + 1 == all.external;
+      ASSERT_TRUE(cut || (twice == 1 && (internal || is_last)));
       bench.forget_cut();
       expect_dfu_or_whole(bench);
       if (HasFailure()) return;

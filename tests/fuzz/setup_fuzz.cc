@@ -47,7 +47,7 @@ struct World {
   dfu_leave leave{
       this,
       [](void*, std::uint32_t address) { return address % 4 == 0 ? DFU_OK : DFU_ERR_FIRMWARE; },
-      [](void*, std::uint32_t) {}};
+      [](void*, std::uint32_t) {}, nullptr};
   device_identity identity{};
   std::deque<Transfer> transfers;
   bool ended = false;

@@ -116,6 +116,9 @@ const std::vector<std::string>& NorChip::complaints() const {
 void NorChip::cut_power_at_operation(std::uint64_t n) {
   for (const auto& die : dies_) die->order(n, Silicon::Fate::kCut);
 }
+void NorChip::forget_orders() {
+  for (const auto& die : dies_) die->forget_orders();
+}
 void NorChip::fail_operation(std::uint64_t n) {
   dies_.back()->order(n, Silicon::Fate::kFail);
 }

@@ -59,6 +59,8 @@ class NorChip {
   // Power fails in the middle of the n-th operation from now (0: the next one). cut() says when it
   // has; the chip answers nothing until power_on().
   void cut_power_at_operation(std::uint64_t n);
+  // What was ordered for operations that have not come.
+  void forget_orders();
   bool cut() const;
   // Commands that no careful driver sends: program without WEL, anything but a status read while
   // busy, wrong lanes or dummies for the mode, odd length in octal DTR. Sentences.

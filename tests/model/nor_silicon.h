@@ -28,6 +28,7 @@ class NorChip::Silicon {
   Time run(const xspi_command& signals, Time now, std::uint32_t clock_hz);
   Time busy_until() const { return running_ ? running_->end : Time::min(); }
   void order(std::uint64_t operations_from_now, Fate fate);
+  void forget_orders() { fates_.clear(); }
   void protect(bool all);
 
   Cells cells;

@@ -100,6 +100,10 @@ dfu_status ResidentLoader::check() {
   return boot_dfu_status(boot_check(&rules_, &port_, &image));
 }
 
+bool ResidentLoader::vouches(std::uint32_t address, std::uint32_t size) {
+  return boot_vouches(&rules_, &port_, address, size);
+}
+
 std::vector<std::uint8_t> ResidentLoader::ram(std::uint32_t address, std::uint32_t size) const {
   const auto from = ram_.begin() + (address - kRam);
   return {from, from + size};

@@ -58,6 +58,8 @@ class ResidentLoader {
   bool starts_application();
   // For whoever asks the loader to leave.
   dfu_status check();
+  // For whoever erases these bytes.
+  bool vouches(std::uint32_t address, std::uint32_t size);
   void forget_faults() { boot_forget_faults(&port_); }
 
   // --- what a test looks at, and does to it

@@ -158,6 +158,13 @@ void VirtualBoard::Board::set_resident_leave() {
     board.resident_->forget_faults();
     board.reset_chip(BOOT_BY_RESTART, board.time_);
   };
+  voucher_.self = this;
+  voucher_.find = [](void* self, std::uint32_t address, std::uint32_t size, std::uint32_t* header) {
+    ResidentLoader& loader = *static_cast<Board*>(self)->resident_;
+    *header = loader.header_address();
+    return loader.vouches(address, size);
+  };
+  leave_.voucher = &voucher_;
   identity_.leave = &leave_;
 }
 

@@ -105,6 +105,7 @@ class VirtualBoard::Board {
   const std::string board_name_;
   device_identity identity_{};
   dfu_leave leave_{};
+  flash_voucher voucher_{};
   nor nor_{};
   std::vector<memory> memories_;
   device device_{};

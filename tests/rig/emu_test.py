@@ -205,7 +205,7 @@ class EmuTest(unittest.TestCase):
         self.on_each_board(act)
 
     def header_of_nothing_vouches_for_nothing(self, port, header):
-        """HEADER.md's first step before a release is written again."""
+        """A header is taken away as it is written: with dfu-util."""
         rack("button", port, "on")
         rack("reset", port)
         self.until_seen(port, "1209:0001")

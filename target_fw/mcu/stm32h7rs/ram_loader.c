@@ -73,7 +73,7 @@ static void jump(void* self, uint32_t address) {
   loader_start_program(address);
 }
 
-static const struct dfu_leave leave = {NULL, check, jump};
+static const struct dfu_leave leave = {NULL, check, jump, NULL};
 
 void loader_main(void) {
   loader_start_chip();

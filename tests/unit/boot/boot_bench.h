@@ -73,6 +73,9 @@ class BootBench {
     return boot_decide(&rules, &port, cause, stays, &image_);
   }
   boot_verdict check() { return boot_check(&rules, &port, &image_); }
+  bool vouches(std::uint32_t address, std::uint32_t size) {
+    return boot_vouches(&rules, &port, address, size);
+  }
   void develop() { rules.keys_count = 0; }
   // A loss of power, which cuts what the chip's flash does.
   void power_cycle() {

@@ -276,6 +276,19 @@ TEST_F(BootTest, StaysIfTheCounterCannotBeRaised) {
   EXPECT_EQ(with(fields), BOOT_GOES) << "a board without a counter";
 }
 
+TEST_F(BootTest, AHeaderVouchesForEachByteOfItsImage) {
+  EXPECT_FALSE(bench_.vouches(BootBench::kFlash, 1)) << "there is none";
+  bench_.install();
+  const auto size = static_cast<std::uint32_t>(BootBench::image().size());
+  EXPECT_TRUE(bench_.vouches(BootBench::kFlash, 1));
+  EXPECT_TRUE(bench_.vouches(BootBench::kFlash + size - 1, 4096));
+  EXPECT_TRUE(bench_.vouches(BootBench::kFlash - 4096, 4097));
+  EXPECT_FALSE(bench_.vouches(BootBench::kFlash - 4096, 4096));
+  EXPECT_FALSE(bench_.vouches(BootBench::kFlash + size, 4096));
+  bench_.turn_bit(BootBench::kHeader + BOOT_AT_SHA256);
+  EXPECT_FALSE(bench_.vouches(BootBench::kFlash, 1)) << "nor does a damaged one start it";
+}
+
 TEST_F(BootTest, EachVerdictIsTold) {
   for (int verdict = BOOT_GOES; verdict <= BOOT_COUNTER_UNUSABLE; ++verdict) {
     const auto each = static_cast<boot_verdict>(verdict);

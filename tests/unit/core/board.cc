@@ -24,6 +24,14 @@ Board::Board(const Options& options) : usb(device.usb, options.high_speed) {
   leave_.jump = [](void* self, std::uint32_t address) {
     static_cast<Board*>(self)->jumps.push_back(address);
   };
+  voucher_.self = this;
+  voucher_.find = [](void* self, std::uint32_t address, std::uint32_t size, std::uint32_t* at) {
+    const auto& voucher = static_cast<Board*>(self)->voucher;
+    const auto found = voucher ? voucher(address, size) : std::nullopt;
+    *at = found.value_or(0);
+    return found.has_value();
+  };
+  leave_.voucher = &voucher_;
   identity_ = {
       .usb_vendor = 0x1209,
       .usb_product = 0x0001,

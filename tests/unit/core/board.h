@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -86,6 +87,8 @@ class Board {
   // Of the leave hook.
   dfu_status leave_check = DFU_OK;
   std::vector<std::uint32_t> jumps;
+  // Where something vouches for these bytes; nothing: nowhere. Of the leave hook, too.
+  std::function<std::optional<std::uint32_t>(std::uint32_t address, std::uint32_t size)> voucher;
   // Control requests since construction.
   std::uint64_t requests = 0;
   // Called after each control request.
@@ -97,6 +100,7 @@ class Board {
   std::vector<memory> tables_;
   clock_port clock_{};
   dfu_leave leave_{};
+  flash_voucher voucher_{};
   device_identity identity_{};
   std::uint32_t wait_us_ = 0;
   bool ended_ = false;
