@@ -304,18 +304,21 @@ Task<> an_erase_is_answered_for_all_the_while(Rack& rack) {
   const Host host = co_await open_host(rack);
   if (!host) co_return;
   const std::uint32_t address = (co_await host->layout(0)).segments.front().address;
-  // Early, far too often: every one is answered, and the time that is left never grows much.
-  EXPECT_TRUE(co_await host->download(0, command(0x41, address)));
-  auto now = co_await host->status();
-  EXPECT_GT(now->timeout_ms, 0U);
-  int polls = 0;
-  while (now && now->state == kDownloadBusy) {
-    (void)co_await sleep_for(1ms);
-    now = co_await host->status();
-    ++polls;
+  // Early, far too often: every poll is answered. A host that came too late to see the erase twice
+  // has seen nothing, and erases again.
+  int seen_busy = 0;
+  for (int erases = 0; seen_busy < 2 && erases < 50; ++erases) {
+    EXPECT_TRUE(co_await host->download(0, command(0x41, address)));
+    auto now = co_await host->status();
+    EXPECT_GT(now->timeout_ms, 0U);
+    for (seen_busy = 0; now && now->state == kDownloadBusy; ++seen_busy) {
+      (void)co_await sleep_for(1ms);
+      now = co_await host->status();
+    }
+    EXPECT_TRUE(now && now->state == kDownloadIdle);
+    if (testing::Test::HasFailure()) co_return;
   }
-  EXPECT_TRUE(now && now->state == kDownloadIdle);
-  EXPECT_GT(polls, 1);
+  EXPECT_GE(seen_busy, 2) << "busy after the first status, too";
   // Late: one poll learns of the end.
   EXPECT_TRUE(co_await host->download(0, command(0x41, address)));
   EXPECT_TRUE(co_await host->status());
