@@ -428,12 +428,14 @@ StationView Station::view() const {
 
 std::vector<SlotView> Station::slots() const {
   std::vector<SlotView> views;
+  views.reserve(slots_.size());
   for (const auto& slot : slots_) views.push_back(slot->view());
   return views;
 }
 
 std::vector<JobView> Station::jobs() const {
   std::vector<JobView> views;
+  views.reserve(jobs_.size());
   for (const auto& job : jobs_) views.push_back(job->view);
   return views;
 }

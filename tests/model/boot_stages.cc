@@ -71,7 +71,11 @@ BootStages::BootStages(Options options, std::uint64_t seed, Mapped mapped)
 
 void BootStages::power_on(Time now) {
   // What RAM holds after power-on is anything.
-  for (std::size_t i = 0; i < ram_.size(); ++i) ram_[i] = static_cast<std::uint8_t>(i * 151 + 13);
+  std::uint8_t anything = 13;
+  for (std::uint8_t& byte : ram_) {
+    byte = anything;
+    anything = static_cast<std::uint8_t>(anything + 151);
+  }
   written_.assign(written_.size(), false);
   flash_.power_on(now);
   stage_ = Stage::kRom;

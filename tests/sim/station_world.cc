@@ -379,7 +379,8 @@ class BadDay {
 
   void check() {
     if (!is_up_) return;
-    for (int board = 0; board < factory_.boards(); ++board) check_slot(board, view(board));
+    int board = 0;
+    for (const SlotView& slot : factory_.station().slots()) check_slot(board++, slot);
   }
 
   void check_slot(int board, const SlotView& slot) {
