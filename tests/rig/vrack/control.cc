@@ -13,8 +13,9 @@ namespace gangd::rig {
 namespace {
 
 constexpr std::size_t kLineMax = std::size_t{4} << 20;  // a `poke` of a megabyte
-// For a device to show itself or to go. Of real time: a board at speed 1 boots in one second.
-constexpr Duration kChangeTimeout = std::chrono::seconds(20);
+// For a device to show itself or to go. Of real time: a board at speed 1 boots in one second, if
+// the machine has time for it.
+constexpr Duration kChangeTimeout = std::chrono::seconds(120);
 
 std::vector<std::string> split(std::string_view line) {
   std::vector<std::string> words;

@@ -17,6 +17,8 @@ constexpr std::uint8_t kSetInterface = 11;
 
 // USB_CTRL_GET_TIMEOUT of the kernel.
 constexpr Duration kControlTimeout = std::chrono::seconds(5);
+// Its PORT_INIT_TRIES.
+constexpr int kInitTries = 4;
 
 class ControlUrb final : public Leaf, private Urb {
  public:
@@ -142,14 +144,7 @@ Task<void> ask_for_bos(UsbPort& port, const ByteVector& device) {
   (void)co_await get_descriptor(port, kBosDescriptor, 0, 0, size);
 }
 
-}  // namespace
-
-Task<Result<ByteVector>> control_transfer(UsbPort& port, std::array<std::uint8_t, 8> setup,
-                                          ByteVector data) {
-  co_return co_await with_timeout(kControlTimeout, await_control(port, setup, std::move(data)));
-}
-
-Task<Result<Identity>> identify(UsbPort& port, std::uint8_t address) {
+Task<Result<Identity>> identify_once(UsbPort& port, std::uint8_t address) {
   port.bus_reset();
   const auto set_address = make_setup(0, kSetAddress, address, 0, 0);
   const auto addressed = co_await control_transfer(port, set_address, {});
@@ -173,6 +168,21 @@ Task<Result<Identity>> identify(UsbPort& port, std::uint8_t address) {
     identity.manufacturer = co_await get_string(port, identity.device[14], language);
     identity.product = co_await get_string(port, identity.device[15], language);
     identity.serial = co_await get_string(port, identity.device[16], language);
+  }
+  co_return identity;
+}
+
+}  // namespace
+
+Task<Result<ByteVector>> control_transfer(UsbPort& port, std::array<std::uint8_t, 8> setup,
+                                          ByteVector data) {
+  co_return co_await with_timeout(kControlTimeout, await_control(port, setup, std::move(data)));
+}
+
+Task<Result<Identity>> identify(UsbPort& port, std::uint8_t address) {
+  auto identity = co_await identify_once(port, address);
+  for (int tries = 1; tries < kInitTries && !identity && port.attached(); ++tries) {
+    identity = co_await identify_once(port, address);
   }
   co_return identity;
 }
