@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pathlib
+import random
 import shlex
 import shutil
 import signal
@@ -123,9 +124,12 @@ def write_station(paths):
 
 
 def free_port():
-    with socketlib.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Not of those that the kernel gives to whoever asks for any, for gangd takes it later."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with contextlib.suppress(OSError), socketlib.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def floor_page():

@@ -26,7 +26,7 @@ namespace {
 
 constexpr std::size_t kFileBytesMax = 1 << 20;
 // To connect, and then for each answer.
-constexpr int kAnswerLimitMs = 3000;
+constexpr int kAnswerLimitMs = 10'000;
 
 Result<std::string> read_text(const char* option, const std::string& path) {
   TRY(const ByteVector bytes, read_file(path, kFileBytesMax).with_context(option));

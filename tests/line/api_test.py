@@ -85,6 +85,7 @@ class ApiTest(LineTest):
         for port in rack_ports():
             rack("slow", port, "on")
             self.addCleanup(rack, "slow", port, "off")
+        self.line.add_long_image(256 * 1024)
 
     def test_a_watch_has_every_verdict_and_ends_with_the_job(self):
         self.slow_boards()

@@ -83,17 +83,14 @@ address = {header}
         self.assertGreater(used, 256, "nobody has used it: is it the stack?")
         self.assertLess(used, painted_stack.MOST, "the stack is full, or it was too small")
 
-    def program(self, boards):
-        """The board of each slot passes."""
-        self.line.start()
-        jobs = [self.line.ask("job", "start", name, "--once", "--slot", str(slot))[0]["job"]
-                for slot, (name, _, _) in enumerate(boards, 1)]
-        for job in jobs:
-            ended = self.line.wait_for(job)
-            self.assertEqual(ended["passed"], "1", (ended, self.line.slots()))
-        for slot, (name, window, header) in zip(self.line.slots(), boards):
-            booted = {extent["address"] for extent in slot["outcome"]["measured_as_booted"]}
-            self.assertEqual(booted, {window, header}, "what runs in place, by its own clock")
+    def program(self, slot, name, window, header):
+        """The board of this slot passes."""
+        job = self.line.ask("job", "start", name, "--once", "--slot", str(slot))[0]["job"]
+        ended = self.line.wait_for(job)
+        shown = self.line.slots()[slot - 1]
+        self.assertEqual(ended["passed"], "1", (ended, shown))
+        booted = {extent["address"] for extent in shown["outcome"]["measured_as_booted"]}
+        self.assertEqual(booted, {window, header}, "what runs in place, by its own clock")
 
     def reset_leads_to_the_application(self, port, window):
         rack("boot-pin", port, "flash")
@@ -110,17 +107,21 @@ address = {header}
 
 class BoardsTest(EmuLineTest):
     def test_from_power_on_in_the_rom_to_the_application_after_a_reset(self):
-        for name, window, header in BOARDS:
-            self.write_product(name, window, header, name)
-        stacks = [self.paint(port, f"{name}-ram")
-                  for port, (name, _, _) in zip(rack_ports(), BOARDS)]
-        self.program(BOARDS)
-        for port, (name, window, _), stack in zip(rack_ports(), BOARDS, stacks):
+        for port, board in zip(rack_ports(), BOARDS):
+            rack("unplug", port)
+            self.write_product(*board, board[0])
+        self.line.start()
+        # One after another: each asks much of the machine, and the world does not wait for it.
+        for slot, (port, (name, window, header)) in enumerate(zip(rack_ports(), BOARDS), 1):
             with self.subTest(name):
+                rack("plug", port)
+                stack = self.paint(port, f"{name}-ram")
+                self.program(slot, name, window, header)
                 self.assert_fits(stack)
                 stack = self.paint(port, f"{name}-resident")
                 self.reset_leads_to_the_application(port, window)
                 self.assert_fits(stack)
+                rack("unplug", port)
         self.assertEqual(self.line.stop(), 0)
         self.line.verify()
 

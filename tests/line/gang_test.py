@@ -17,7 +17,7 @@ class GangTest(LineTest):
         """A job that is in the middle of its work for a while."""
         for port in rack_ports():
             rack("slow", port, "on")
-        self.line.add_long_image(256 * 1024)
+        self.line.add_long_image(512 * 1024)
         self.line.start()
         job = self.line.start_job("--once")
         until(lambda: all(slot["step"] == "erase" for slot in self.line.slots()), "all erase")

@@ -376,7 +376,10 @@ class SecurityTest(LineTest):
         self.assertEqual(len(kinds), 8)
         self.assertLessEqual(len(denials) - len(kinds), 1)
         self.line.verify()
-        self.assertLess(len(self.line.log_text().splitlines()), 50)
+        # Of what gangd says: that the machine was slow, it says in lines of their own.
+        said = [line for line in self.line.log_text().splitlines()
+                if not re.search(r" kept the loop for | took \d+ ms|^  ", line)]
+        self.assertLess(len(said), 50)
 
     # --- renewed and revoked
 

@@ -2,7 +2,7 @@
 """A gangd, as it is built, on boards that start in the bootloader of their chip's ROM.
 
 Started by ctest below tests/rig/with-rack --topology usb1:4 --rom
-application=1209:0002,second-port; PulledTest at the boards' own speed.
+application=1209:0002,second-port; PulledTest so slowly that a busy machine sees it.
 """
 import hashlib
 import os

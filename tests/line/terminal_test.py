@@ -67,6 +67,7 @@ class TerminalTest(LineTest):
 
     def test_more_slots_than_lines_do_not_scroll_away(self):
         rows = len(rack_ports()) - 1
+        self.line.add_long_image(256 * 1024)
         for port in rack_ports():  # a picture every 100 ms
             rack("slow", port, "on")
             self.addCleanup(rack, "slow", port, "off")

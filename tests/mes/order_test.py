@@ -108,8 +108,9 @@ class OrderTest(unittest.TestCase):
         self.assertEqual(self.line.stop(), 0)
         with sqlite3.connect(self.line.ledger) as ledger:
             ledger.execute("DELETE FROM outbox")
+        before = len(self.heard())  # one, or more if an answer was late
         self.line.start()
-        until(lambda: len(self.heard()) == 2, "it is told again")
+        until(lambda: len(self.heard()) > before, "it is told again")
         self.assertEqual(self.line.ask("station")[0].get("mes_trouble", ""), "")
         # As if a lost ledger of this station had told another.
         self.assertEqual(self.line.stop(), 0)

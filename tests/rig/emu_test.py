@@ -17,6 +17,7 @@ import tempfile
 import time
 import unittest
 
+import packaged
 import painted_stack
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -59,8 +60,7 @@ class EmuTest(unittest.TestCase):
                 rack("unplug", port)
 
     def dfu_util(self, port, *arguments):
-        done = subprocess.run(["dfu-util", "--path", port, *map(str, arguments)], timeout=SECONDS,
-                              capture_output=True, text=True, check=False)
+        done = packaged.dfu_util("--path", port, *arguments, seconds=SECONDS)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr + rack("state", port))
 
     def download(self, port, file, address, *, alt=0, more=""):

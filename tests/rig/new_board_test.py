@@ -14,6 +14,8 @@ import tempfile
 import time
 import unittest
 
+import packaged
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 FIRMWARE = TOP / "target_fw"
 RACK = TOP / "tests" / "rig" / "rack"
@@ -53,7 +55,8 @@ class NewBoardTest(unittest.TestCase):
         return build / "firmware"
 
     def dfu_util(self, *arguments):
-        run("dfu-util", "--path", self.port, *arguments)
+        done = packaged.dfu_util("--path", self.port, *arguments, seconds=SECONDS)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def until_seen(self, device):
         deadline = time.monotonic() + SECONDS
@@ -74,7 +77,8 @@ class NewBoardTest(unittest.TestCase):
         self.until_seen("0483:df11")
         self.dfu_util("-a", 0, "-s", f"{RAM:#x}:force:leave", "-D", images / "my-board-ram.bin")
         self.until_seen("1209:0001")
-        self.assertIn("MY BOARD", run("lsusb", "-v"))
+        self.assertIn("MY BOARD", packaged.lsusb(until=lambda listed: "MY BOARD" in listed,
+                                                 seconds=SECONDS))
         self.flash_keeps_what_is_written(1)
         # And the loader that stays, which finds nothing to boot.
         run(RACK, "unplug", self.port)

@@ -23,6 +23,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kPatience = std::chrono::minutes(1);
+constexpr std::uint16_t kEnglish = 0x0409;
 
 bool is_echo(libusb_device* device) {
   libusb_device_descriptor descriptor;
@@ -33,10 +34,11 @@ bool is_echo(libusb_device* device) {
 std::string serial_of(libusb_device_handle* handle) {
   libusb_device_descriptor descriptor;
   libusb_get_device_descriptor(libusb_get_device(handle), &descriptor);
-  unsigned char text[64] = {};
-  EXPECT_GT(libusb_get_string_descriptor_ascii(handle, descriptor.iSerialNumber, text, sizeof text),
-            0);
-  return reinterpret_cast<const char*>(text);
+  const Bytes bytes =
+      get_descriptor(handle, LIBUSB_DT_STRING, descriptor.iSerialNumber, kEnglish, 255);
+  std::string text;
+  for (std::size_t i = 2; i + 1 < bytes.size(); i += 2) text += static_cast<char>(bytes[i]);
+  return text;
 }
 
 }  // namespace
@@ -79,6 +81,18 @@ std::string rack(const std::string& command) {
   close(fd);
   EXPECT_TRUE(answer.starts_with("ok")) << command << ": " << answer;
   return answer.substr(std::min<std::size_t>(3, answer.size()));
+}
+
+Bytes get_descriptor(libusb_device_handle* handle, std::uint8_t type, std::uint8_t index,
+                     std::uint16_t language, std::uint16_t size) {
+  constexpr unsigned kPatienceMs = std::chrono::milliseconds(kPatience).count();
+  Bytes bytes(size);
+  const int got = libusb_control_transfer(handle, LIBUSB_ENDPOINT_IN, LIBUSB_REQUEST_GET_DESCRIPTOR,
+                                          static_cast<std::uint16_t>(type << 8 | index), language,
+                                          bytes.data(), size, kPatienceMs);
+  EXPECT_GT(got, 0) << libusb_error_name(got);
+  bytes.resize(static_cast<std::size_t>(std::max(got, 0)));
+  return bytes;
 }
 
 int open_node(libusb_device_handle* handle, int access) {

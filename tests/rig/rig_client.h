@@ -27,6 +27,10 @@ std::string read_bytes(int fd, std::size_t size);
 std::string serial(int board);
 std::string port(int board);
 
+// What libusb's own functions for it ask, but they wait for one second only.
+Bytes get_descriptor(libusb_device_handle* handle, std::uint8_t type, std::uint8_t index,
+                     std::uint16_t language, std::uint16_t size);
+
 // The device's node, opened without libusb: `access` is O_RDONLY, O_WRONLY or O_RDWR.
 int open_node(libusb_device_handle* handle, int access);
 

@@ -12,6 +12,8 @@ import tempfile
 import time
 import unittest
 
+import packaged
+
 RACK = pathlib.Path(__file__).resolve().parent / "rack"
 RAM = 0x24040000
 INTERNAL = 0x08000000
@@ -40,8 +42,7 @@ class RomTest(unittest.TestCase):
         self.folder = pathlib.Path(folder.name)
 
     def dfu_util(self, *arguments):
-        return subprocess.run(["dfu-util", "--path", self.port, *arguments], capture_output=True,
-                              text=True, timeout=SECONDS, check=False)
+        return packaged.dfu_util("--path", self.port, *arguments, seconds=SECONDS)
 
     def download(self, data, address, *, alt=0, more=""):
         file = self.folder / "data.bin"
@@ -57,8 +58,7 @@ class RomTest(unittest.TestCase):
         return file.read_bytes() if done.returncode == 0 else done.stdout + done.stderr
 
     def listed(self):
-        return subprocess.run(["dfu-util", "--list"], capture_output=True, text=True,
-                              timeout=SECONDS, check=True).stdout
+        return packaged.dfu_util("--list", seconds=SECONDS).stdout
 
     def wait_for(self, ids):
         deadline = time.monotonic() + SECONDS

@@ -340,11 +340,11 @@ TEST_F(UsbfsTest, APollSleepsUntilThereIsSomethingToReap) {
 // A program that is given an open node, as fwupd gives one to libusb, knows the device by this
 // alone.
 TEST_F(UsbfsTest, ANodeThatIsReadGivesTheDescriptors) {
-  Bytes expected(18 + 255);
-  ASSERT_EQ(libusb_get_descriptor(handle_, LIBUSB_DT_DEVICE, 0, expected.data(), 18), 18);
-  const int size = libusb_get_descriptor(handle_, LIBUSB_DT_CONFIG, 0, expected.data() + 18, 255);
-  ASSERT_GT(size, 18);
-  expected.resize(18 + static_cast<std::size_t>(size));
+  Bytes expected = get_descriptor(handle_, LIBUSB_DT_DEVICE, 0, 0, 18);
+  ASSERT_EQ(expected.size(), 18U);
+  const Bytes configuration = get_descriptor(handle_, LIBUSB_DT_CONFIG, 0, 0, 255);
+  ASSERT_GT(configuration.size(), 18U);
+  expected.insert(expected.end(), configuration.begin(), configuration.end());
   const int fd = open_node();
   ASSERT_GE(fd, 0);
   Bytes whole(4096), part(20);

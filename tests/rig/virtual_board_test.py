@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 import unittest
 
+import packaged
+
 RACK = pathlib.Path(__file__).resolve().parent / "rack"
 ADDRESS = 0x90000000
 SIZE = 200_000
@@ -34,41 +36,32 @@ class VirtualBoardTest(unittest.TestCase):
         self.image = pathlib.Path(folder.name) / "image"
         self.image.write_bytes(random.Random(1).randbytes(SIZE))
 
-    def dfu_util(self, *arguments):
-        """Of programs that start on the rig in the same instant, one was seen to fail in libusb's
-        start, before it had seen a board. Why is not known; umockdev's sockets for uevents are
-        suspected. That one starts again."""
-        for _ in range(10):
-            done = subprocess.run(["dfu-util", *arguments], capture_output=True, text=True,
-                                  timeout=SECONDS, check=False)
-            if "unable to initialize libusb" not in done.stderr:
-                break
-        return done
-
     def download(self, board):
-        return self.dfu_util("--serial", board["serial"], "--alt", "0",
-                             "--dfuse-address", hex(ADDRESS), "--download", self.image)
+        return packaged.dfu_util("--serial", board["serial"], "--alt", "0", "--dfuse-address",
+                                 hex(ADDRESS), "--download", self.image, seconds=SECONDS)
 
     def upload(self, board, size):
         back = self.image.with_name(f"back of {board['port']}")
-        done = self.dfu_util("--serial", board["serial"], "--alt", "0",
-                             "--dfuse-address", f"{ADDRESS:#x}:{size}", "--upload", back)
+        done = packaged.dfu_util("--serial", board["serial"], "--alt", "0", "--dfuse-address",
+                                 f"{ADDRESS:#x}:{size}", "--upload", back, seconds=SECONDS)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return back.read_bytes()
 
     def test_dfu_util_lists_every_board(self):
-        listed = self.dfu_util("--list").stdout
+        listed = packaged.dfu_util("--list", seconds=SECONDS).stdout
         for board in self.boards:
             self.assertIn(f'serial="{board["serial"]}"', listed)
         self.assertEqual(listed.count("Found DFU: [1209:0001]"), len(self.boards))
 
     def test_lsusb_reads_what_stands_in_the_bos_descriptor(self):
-        listed = subprocess.run(["lsusb", "-v", "-d", "1209:0001"], capture_output=True, text=True,
-                                timeout=SECONDS, check=True).stdout
-        for uuid in ("d8dd60df-4589-4cc7-9cd2-659d9e648a9f",
-                     "09216854-0f30-4433-8651-a9b986d1afe7"):
-            self.assertEqual(listed.count(f"PlatformCapabilityUUID    {{{uuid}}}"),
-                             len(self.boards), listed[:4000])
+        lines = [f"PlatformCapabilityUUID    {{{uuid}}}"
+                 for uuid in ("d8dd60df-4589-4cc7-9cd2-659d9e648a9f",
+                              "09216854-0f30-4433-8651-a9b986d1afe7")]
+
+        def has_all(listed):
+            return all(listed.count(line) == len(self.boards) for line in lines)
+        listed = packaged.lsusb("-d", "1209:0001", until=has_all, seconds=SECONDS)
+        self.assertTrue(has_all(listed), listed[:4000])
 
     def test_a_mebibyte_is_read_back_as_it_was_written(self):
         self.image.write_bytes(random.Random(2).randbytes(1 << 20))

@@ -220,16 +220,20 @@ Task<> only_what_is_not_blank_is_erased(Rack& rack) {
 Task<> a_status_is_answered_while_a_job_runs(Rack& rack) {
   const auto host = co_await XfpHost::open(rack);
   if (!host) co_return;
-  EXPECT_TRUE(co_await host->link.call(
-      {.op = XFP_ERASE, .mode = XFP_ERASE_ALL, .address = kFlash, .span = 8 << 16}));
+  // A host that came too late to see the job twice erases again.
   int running = 0;
-  JobState job = co_await host->status();
-  for (; job.state == XFP_JOB_RUNNING; job = co_await host->status()) {
-    ++running;
-    (void)co_await sleep_for(1ms);
+  for (int erases = 0; running < 2 && erases < 50; ++erases) {
+    EXPECT_TRUE(co_await host->link.call(
+        {.op = XFP_ERASE, .mode = XFP_ERASE_ALL, .address = kFlash, .span = 8 << 16}));
+    running = 0;
+    JobState job = co_await host->status();
+    for (; job.state == XFP_JOB_RUNNING; job = co_await host->status()) {
+      ++running;
+      (void)co_await sleep_for(1ms);
+    }
+    EXPECT_EQ(job.state, XFP_JOB_DONE);
   }
-  EXPECT_EQ(job.state, XFP_JOB_DONE);
-  EXPECT_GT(running, 1);
+  EXPECT_GE(running, 2);
 }
 
 Task<> a_damaged_frame_ends_the_session(Rack& rack) {

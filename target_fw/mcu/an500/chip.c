@@ -6,13 +6,14 @@
 #include "target_fw/mcu/an500/shared.h"
 
 /* W25Q128JV in SPI mode: what the driver knows of it stands in core/nor_parts.c, for its SFDP reads
- * blank here. It is faster than the real one, by which the driver waits. */
+ * blank here. It is faster than the real one, by which the driver waits, but for an erase of all,
+ * which nobody is too late to see: idle seconds of this machine go by in a moment. */
 #define CHIP_SIZE (16u << 20)
 #define PAGE_SIZE 256u
 #define PAGE_US 200u
 #define SECTOR_US 20000u
 #define BLOCK_US 60000u
-#define CHIP_US 4000000u
+#define CHIP_US 200000000u
 
 /* The cells: most of them behind what is shared in the machine's 16 MiB, the rest where the machine
  * has another 2 MiB. */
