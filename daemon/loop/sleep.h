@@ -7,7 +7,7 @@
 
 namespace gangd {
 
-// co_await sleep_for(50ms). Gives kCancelled, or success when the time is over.
+// co_await sleep_for(50ms), from the loop's now() on: kCancelled, or success when the time is over.
 class Sleep : public Leaf, private Timer {
  public:
   explicit Sleep(Duration duration) : duration_(duration) {}
