@@ -1,5 +1,6 @@
 """Programs of other people, as they are packaged, on a machine that may stand still for seconds:
 the limits that they have built in may then end what they ask a board first of all, its strings."""
+import pathlib
 import subprocess
 
 TRIES = 10
@@ -14,13 +15,16 @@ def came_too_late(complaints):
 
 
 def dfu_util(*arguments, seconds):
-    """One that has not seen a board as it is has done nothing, and starts again."""
+    """One that has failed because it has not seen a board as it is starts again: without a layout
+    it has sent or read no data, but may have made the file of an upload, which it then refuses."""
     words = ["dfu-util", *map(str, arguments)]
     for _ in range(TRIES):
         done = subprocess.run(words, capture_output=True, text=True, timeout=seconds, check=False)
         is_done = done.returncode == 0 and "--list" not in words
         if is_done or not came_too_late(done.stderr):
             break
+        for option in {"-U", "--upload"}.intersection(words):
+            pathlib.Path(words[words.index(option) + 1]).unlink(missing_ok=True)
     return done
 
 
