@@ -171,12 +171,6 @@ test("a gangd that is killed makes the page stale; it recovers with nothing miss
 });
 
 test("silence was seen within two seconds, each time", async () => {
-  for (let tries = 0; (await floor.silences()).length < 2 && tries < 30; tries += 1) {
-    line.signal("SIGSTOP");
-    await floor.isFresh(false);
-    line.signal("SIGCONT");
-    await floor.isFresh(true);
-  }
   const silences = await floor.silences();
   assert.ok(silences.length >= 2, `${silences.length} silences`);
   assert.ok(Math.max(...silences) < STALE_MS_MAX, `longest: ${Math.max(...silences)} ms`);
