@@ -22,6 +22,8 @@ class Rack {
   // Where board `n` is plugged in, from 0. All are plugged in when a case begins.
   virtual UsbPath place(int board) = 0;
   virtual int boards() const = 0;
+  // How often a host begins anew what it came too late to see: in virtual time nobody is late.
+  virtual int tries() const { return 50; }
 
   virtual Task<> plug(int board) = 0;
   virtual Task<> unplug(int board) = 0;

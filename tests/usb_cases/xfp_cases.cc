@@ -222,7 +222,7 @@ Task<> a_status_is_answered_while_a_job_runs(Rack& rack) {
   if (!host) co_return;
   // A host that came too late to see the job twice erases again.
   int running = 0;
-  for (int erases = 0; running < 2 && erases < 50; ++erases) {
+  for (int erases = 0; running < 2 && erases < rack.tries(); ++erases) {
     EXPECT_TRUE(co_await host->link.call(
         {.op = XFP_ERASE, .mode = XFP_ERASE_ALL, .address = kFlash, .span = 8 << 16}));
     running = 0;
